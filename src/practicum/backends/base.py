@@ -1,0 +1,65 @@
+"""The seam between a voice and a model: one question, one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from practicum.core import Call, Form, Message, Sampling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One question to a model."""
+
+    thread: str
+    """One side of one session: pins the replica, the cache slot and the grown body."""
+    form: Form
+    """CHAT (turns as messages) or TRANSCRIPT (the session as text, the reply begun)."""
+    messages: Sequence[Message]
+    """A system message, then turns or labelled lines. Grows at the end only, from request to request of a thread."""
+    sampling: Sampling
+    seed: int
+    """In [0, 2**31)."""
+    tail: Message | None = None
+    """A passing instruction (stage, trust): sent last, never kept."""
+    cue: str = ""
+    """What the reply is begun with (transcript form): the speaker's own label. The reply does not repeat it."""
+    stop: Sequence[str] = ()
+    """Generation stops before any of these."""
+    template: str = "plain"
+    """Raw-completion template (transcript form): a name in `practicum.backends.TEMPLATES`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One answer, never empty."""
+
+    text: str
+    call: Call
+
+
+Notify = Callable[[str], None]
+"""Told, once each, of what the user should know: a parameter dropped, an endpoint waited for."""
+
+
+class ChatBackend(Protocol):
+    """Anything that answers a chat. Retries transient faults itself: what it raises is final."""
+
+    async def reply(self, request: Request) -> Reply:
+        """Return one non-empty reply.
+
+        Raises:
+            BackendError: The call failed for good.
+            EndpointError: The endpoint never answered, or stayed away longer than the patience.
+        """
+        ...
+
+    def release(self, thread: str) -> None:
+        """Forget a thread: its session is over or put aside. Unknown threads are ignored."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections and free memory; no call may be under way."""
+        ...

@@ -1,0 +1,37 @@
+"""What a session is: pure data and pure functions, no input or output, nothing to await."""
+
+from practicum.core.keys import derive_seed, digest_of, text_digest
+from practicum.core.participant import Form, Participant, PromptRef, Sampling, Speaker
+from practicum.core.profile import LANGUAGES, Language, Profile, Source, Split, guess_language
+from practicum.core.session import Ending, EndingPolicy, Session, SessionView, session_key
+from practicum.core.turn import Call, Record, Turn, Utterance
+from practicum.core.view import Message, as_seen_by, as_transcript
+
+__all__ = [
+    "LANGUAGES",
+    "Call",
+    "Ending",
+    "EndingPolicy",
+    "Form",
+    "Language",
+    "Message",
+    "Participant",
+    "Profile",
+    "PromptRef",
+    "Record",
+    "Sampling",
+    "Session",
+    "SessionView",
+    "Source",
+    "Speaker",
+    "Split",
+    "Turn",
+    "Utterance",
+    "as_seen_by",
+    "as_transcript",
+    "derive_seed",
+    "digest_of",
+    "guess_language",
+    "session_key",
+    "text_digest",
+]
