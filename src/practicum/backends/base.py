@@ -47,6 +47,14 @@ Notify = Callable[[str], None]
 class ChatBackend(Protocol):
     """Anything that answers a chat. Retries transient faults itself: what it raises is final."""
 
+    under_way: int
+    """Calls between asking and answer now, those that wait for a place included."""
+
+    @property
+    def capacity(self) -> int:
+        """Calls that it takes at once now, ≥ 1; may change while a run goes on."""
+        ...
+
     async def reply(self, request: Request) -> Reply:
         """Return one non-empty reply.
 
@@ -58,6 +66,10 @@ class ChatBackend(Protocol):
 
     def release(self, thread: str) -> None:
         """Forget a thread: its session is over or put aside. Unknown threads are ignored."""
+        ...
+
+    def drain(self) -> None:
+        """Let calls in flight end, and refuse from now on those that wait, with an EndpointError."""
         ...
 
     async def aclose(self) -> None:

@@ -18,9 +18,7 @@ class Template(NamedTuple):
 
 TEMPLATES: Mapping[str, Template] = {
     "plain": Template("", "\n\n", "\n"),
-    "chatml": Template(
-        "<|im_start|>system\n", "<|im_end|>\n<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n", ("<|im_end|>",)
-    ),
+    "chatml": Template("<|im_start|>system\n", "<|im_end|>\n<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n", ("<|im_end|>",)),
     "llama3": Template(
         "<|start_header_id|>system<|end_header_id|>\n\n",
         "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n",

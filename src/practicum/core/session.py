@@ -41,10 +41,10 @@ def session_key(*, identity: str, profile: Profile, number: int) -> str:
 
     Args:
         identity: Digest of the run's identity (participants, prompts, sampling, ending, length, language, seed).
-        profile: The client's profile; its id and its text count.
+        profile: The client's profile; its id, language, facts and text count, its source and split do not.
         number: 1, 2, … of this client with this counselor.
     """
-    return digest_of([identity, profile.id, profile.digest, number])
+    return digest_of([identity, profile.id, profile.language, profile.facts, profile.digest, number])
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,7 @@ class SeenTurns(Sequence[Message]):
         return Message(self._roles[turn.speaker], self._labels[turn.speaker] + turn.text)
 
 
-_SEATS: Mapping[Speaker, Mapping[Speaker, str]] = {
-    speaker: {speaker: "assistant", speaker.other: "user"} for speaker in Speaker
-}
+_SEATS: Mapping[Speaker, Mapping[Speaker, str]] = {speaker: {speaker: "assistant", speaker.other: "user"} for speaker in Speaker}
 _TEXT: Mapping[Speaker, str] = dict.fromkeys(Speaker, "user")
 _NO_LABELS: Mapping[Speaker, str] = dict.fromkeys(Speaker, "")
 

@@ -1,0 +1,48 @@
+# make demo · make test · make lint · make bench: each makes .venv first; nothing else on the machine is touched.
+# PYTHON=python3.12 picks the interpreter, ARGS="…" goes to the command behind demo, test and bench.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test lint bench requirements clean
+
+demo: $(INSTALLED)
+	@$(BIN)/practicum demo $(ARGS)
+
+# Pytest's closing line stays the last one: the gate behind it speaks only when it fails.
+test: $(INSTALLED)
+	$(BIN)/practicum models pull smollm2-135m --yes
+	$(BIN)/python -m pytest --cov $(ARGS)
+	@$(BIN)/coverage report --include='*/practicum/core/*,*/practicum/measures/*' --fail-under=100 >$(VENV)/pure-coverage.txt \
+		|| { cat $(VENV)/pure-coverage.txt; echo 'practicum/core and practicum/measures: every branch must be covered'; exit 1; }
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: $(INSTALLED)
+	@command -v $${CC:-cc} >/dev/null || { echo 'make bench: no C compiler for the fake model server; on Debian: apt-get install gcc libc6-dev'; exit 1; }
+	$(BIN)/python -m benchmarks $(ARGS)
+
+$(INSTALLED): requirements.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo 'make: $(PYTHON) was not found; on Debian: apt-get install python3 python3-venv'; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("make: $(PYTHON) is Python %d.%d, 3.11 or newer is needed: make PYTHON=python3.12" % v[:2])'
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo 'make: $(PYTHON) cannot make environments; on Debian: apt-get install python3-venv'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Newest releases that pyproject.toml admits, for every platform; see docs/adr/0001. The one step that asks for more than the pins.
+requirements:
+	$(PYTHON) -m venv build/uv
+	build/uv/bin/python -m pip install --quiet uv
+	build/uv/bin/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --upgrade --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make requirements' --output-file requirements.txt
+
+clean:
+	rm -rf $(VENV) build dist .coverage .coverage.* htmlcov .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The figures that practicum claims, measured: `python -m benchmarks` (or `make bench`)."""

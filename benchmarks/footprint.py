@@ -1,0 +1,84 @@
+"""Figure 4: what a thousand sessions at once need of memory, and what a run needs before its first call."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from benchmarks.bench import Bench, Load
+from benchmarks.loads import long_sessions, short_sessions
+from benchmarks.meter import MeterError, Watched
+from benchmarks.table import Row, Verdict
+
+
+def measure_figure(bench: Bench) -> list[Row]:
+    """Return a row for memory, one for its growth with open sessions, one for the start."""
+    return [_memory(bench), _growth(bench), _start(bench)]
+
+
+def _memory(bench: Bench) -> Row:
+    load, costs = short_sessions(bench)
+    ours = max(cost.rss_mib for cost in costs.ours)
+    return Row(
+        figure=4,
+        measure=f"RSS at C = {load.at_once}, {load.exchanges} exchanges",
+        reach="≤ 150 MiB",
+        ours=f"{ours:.0f} MiB",
+        reference=f"{max(cost.rss_mib for cost in costs.reference):.0f} MiB",
+        verdict=Verdict.of(ours <= 150),
+        detail={"ours": [cost.rss_mib for cost in costs.ours], "reference": [cost.rss_mib for cost in costs.reference]},
+    )
+
+
+def _growth(bench: Bench) -> Row:
+    """Compare the peak of many open sessions with that of a fifth of them, all 50 exchanges long."""
+    load, costs = long_sessions(bench)
+    fewer = load.sessions // 5
+    small_load = Load(sessions=fewer, exchanges=load.exchanges, at_once=fewer, latency_ms=load.latency_ms / 5)
+    small = bench.both(small_load, 1)
+
+    def kib(many: float, few: float) -> float:
+        return (many - few) * 1024 / (load.sessions - fewer)
+
+    ours = kib(max(cost.rss_mib for cost in costs.ours), small.ours[0].rss_mib)
+    reference = kib(max(cost.rss_mib for cost in costs.reference), small.reference[0].rss_mib)
+    return Row(
+        figure=4,
+        measure=f"RSS per open session, {load.exchanges} exchanges ({fewer} → {load.sessions} sessions)",
+        reach="≤ 100 KiB",
+        ours=f"{ours:.0f} KiB",
+        reference=f"{reference:.0f} KiB",
+        verdict=Verdict.of(ours <= 100),
+        detail={"mib": {"many": max(cost.rss_mib for cost in costs.ours), "few": small.ours[0].rss_mib}},
+    )
+
+
+def _start(bench: Bench) -> Row:
+    """Read the CPU clock when the server has just seen the first request; the least of a few starts."""
+    starts = [cpu_to_first_call(bench) for _ in range(2 if bench.quick else 7)]
+    return Row(
+        figure=4,
+        measure="CPU from start to first call, fresh store",
+        reach="≤ 0.8 s",
+        ours=f"{min(starts):.2f} s",
+        verdict=Verdict.of(min(starts) <= 0.8),
+        detail={"cpu_s": starts},
+    )
+
+
+def cpu_to_first_call(bench: Bench) -> float:
+    """Return the CPU seconds that a run of one session has used when its first request arrives; then end it."""
+    seen: list[float] = []
+
+    def look(run: Watched) -> None:
+        if bench.server.stats()["requests"] and not seen:
+            run.look()
+            seen.append(run.cpu_s)
+            run.kill()
+
+    load = Load(sessions=1, exchanges=2, at_once=1, latency_ms=60_000)
+    with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
+        bench.simulate(load, Path(folder, "practicum.db"), during=look, allowed=(-9,), timeout=60)
+    if not seen:
+        raise MeterError("the run ended before its first call")
+    return seen[0]

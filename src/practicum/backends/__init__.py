@@ -1,0 +1,49 @@
+"""How text is asked of a model: over HTTP, in this process, or by a script."""
+
+from practicum.backends.base import ChatBackend, Notify, Reply, Request
+from practicum.backends.catalog import CATALOG, CatalogModel, find_model, is_present, model_path, verify
+from practicum.backends.download import describe, pull
+from practicum.backends.endpoint import Endpoint
+from practicum.backends.gguf import read_gguf
+from practicum.backends.local import LocalBackend, file_identity
+from practicum.backends.names import BACKENDS, PRESETS, ModelName, find_key, read_model_name
+from practicum.backends.openai import CallBudget, OpenAIBackend
+from practicum.backends.scripted import ScriptedBackend, always, echo, lines, read_rule, rule_identity, seeded
+from practicum.backends.templates import TEMPLATES, template_for
+from practicum.backends.transport import open_transport
+
+__all__ = [
+    "BACKENDS",
+    "CATALOG",
+    "PRESETS",
+    "TEMPLATES",
+    "CallBudget",
+    "CatalogModel",
+    "ChatBackend",
+    "Endpoint",
+    "LocalBackend",
+    "ModelName",
+    "Notify",
+    "OpenAIBackend",
+    "Reply",
+    "Request",
+    "ScriptedBackend",
+    "always",
+    "describe",
+    "echo",
+    "file_identity",
+    "find_key",
+    "find_model",
+    "is_present",
+    "lines",
+    "model_path",
+    "open_transport",
+    "pull",
+    "read_gguf",
+    "read_model_name",
+    "read_rule",
+    "rule_identity",
+    "seeded",
+    "template_for",
+    "verify",
+]

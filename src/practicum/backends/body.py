@@ -1,0 +1,68 @@
+"""The body of a request, grown and never rebuilt: each message is encoded once in a session's life."""
+
+from __future__ import annotations
+
+import orjson
+
+from practicum.backends.base import Request
+from practicum.backends.templates import TEMPLATES
+from practicum.core import Form, Message
+
+
+def _escaped(text: str) -> bytes:
+    return orjson.dumps(text)[1:-1]
+
+
+class GrownBody:
+    """One thread's body up to its last known message."""
+
+    __slots__ = ("_count", "_head", "_last", "_text")
+
+    def __init__(self, model: str, request: Request) -> None:
+        name = orjson.dumps(model)
+        if request.form is Form.CHAT:
+            self._head = b'{"model":' + name + b',"messages":['
+        else:
+            self._head = b'{"model":' + name + b',"prompt":"' + _escaped(TEMPLATES[request.template].before)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._text = bytearray(self._head)
+        self._count = 0
+        self._last: Message | None = None
+
+    def encode(self, request: Request, parameters: bytes) -> bytes:
+        """Return the whole body: what is new is encoded and kept, tail and parameters are added for this once."""
+        messages = request.messages
+        # The thread's messages only grow. Should a caller show others under the same name, nothing stale is sent.
+        if self._count and (len(messages) < self._count or messages[self._count - 1] != self._last):
+            self._forget()
+        if len(messages) > self._count:
+            grow = self._grow_chat if request.form is Form.CHAT else self._grow_transcript
+            for message in messages[self._count :]:
+                grow(message, request)
+                self._count += 1
+            self._last = message
+        end = self._end_of_chat(request) if request.form is Form.CHAT else self._end_of_transcript(request)
+        return b"".join((self._text, end, parameters))
+
+    def _grow_chat(self, message: Message, _: Request) -> None:
+        if self._count:
+            self._text += b","
+        self._text += b'{"role":"%b","content":%b}' % (message.role.encode(), orjson.dumps(message.content))
+
+    def _grow_transcript(self, message: Message, request: Request) -> None:
+        if self._count > 1:
+            self._text += b"\\n"
+        self._text += _escaped(message.content)
+        if not self._count:
+            self._text += _escaped(TEMPLATES[request.template].between)
+
+    def _end_of_chat(self, request: Request) -> bytes:
+        if request.tail is None:
+            return b"],"
+        return b',{"role":"%b","content":%b}],' % (request.tail.role.encode(), orjson.dumps(request.tail.content))
+
+    def _end_of_transcript(self, request: Request) -> bytes:
+        tail = "" if request.tail is None else f"\n{request.tail.content}"
+        return _escaped(tail + TEMPLATES[request.template].after + request.cue) + b'",'

@@ -1,0 +1,130 @@
+"""What an endpoint's flavour of the OpenAI protocol takes and gives: parameters out, answers in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from practicum.backends.reasoning import split_reasoning
+from practicum.core import Sampling
+
+OPTIONAL = ("seed", "temperature", "top_p", "max_tokens", "max_completion_tokens", "stop")
+"""Parameters that may be left out when a server refuses them."""
+_REFUSAL = re.compile(r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|not permitted|not allowed|extra", re.IGNORECASE)
+
+
+class MalformedError(Exception):
+    """A 200 whose body is no chat completion: cut off, or something else altogether."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What stands in a good answer."""
+
+    text: str
+    """Stripped, reasoning taken out; "" if nothing was said."""
+    reasoning: str
+    finish: str
+    model: str
+    request_id: str
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+
+
+class Dialect:
+    """The parameters that one endpoint takes, learnt from its refusals."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        """Rises with each thing learnt: a body made under an older version is worth sending again."""
+        self._dropped: set[str] = set()
+        self._renamed: dict[str, str] = {}
+        self._cache: dict[tuple[Sampling, tuple[str, ...]], bytes] = {}
+
+    def encode(self, sampling: Sampling, stop: tuple[str, ...], seed: int) -> bytes:
+        """Return the parameters as the end of a JSON object: `"temperature":1.0,…,"seed":7}`."""
+        fixed = self._cache.get((sampling, stop))
+        if fixed is None:
+            wanted: dict[str, Any] = {"temperature": sampling.temperature, "top_p": sampling.top_p, "max_tokens": sampling.max_tokens}
+            if stop:
+                wanted["stop"] = list(stop)
+            kept = {self._renamed.get(name, name): value for name, value in wanted.items() if name not in self._dropped}
+            fixed = orjson.dumps(kept | {"stream": False})[1:-1]
+            self._cache[sampling, stop] = fixed
+        return fixed + (b"}" if "seed" in self._dropped else b',"seed":%d}' % seed)
+
+    def learn(self, body: bytes) -> str | None:
+        """Learn from the body of a 400; return what to tell the user, or None if it names no parameter that can go."""
+        message, param = _error_of(body)
+        if "max_completion_tokens" in message and "max_tokens" not in self._renamed:
+            self._renamed["max_tokens"] = "max_completion_tokens"
+            note = "takes max_completion_tokens in place of max_tokens"
+        else:
+            named = param if param in OPTIONAL else next((name for name in OPTIONAL if re.search(rf"\b{name}\b", message)), None)
+            if named is None or named in self._dropped or not _REFUSAL.search(message):
+                return None
+            self._dropped.add("max_tokens" if named == "max_completion_tokens" else named)
+            note = f"does not take {named}: calls go without it"
+        self.version += 1
+        self._cache.clear()
+        return note
+
+
+def _error_of(body: bytes) -> tuple[str, str]:
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body[:500].decode(errors="replace"), ""
+    error = found.get("error", found) if isinstance(found, dict) else found
+    if not isinstance(error, dict):
+        return str(error), ""
+    return str(error.get("message") or error.get("detail") or error), str(error.get("param") or "")
+
+
+def error_text(body: bytes) -> str:
+    """Return what a server says of an error: one line, at most 300 characters."""
+    return " ".join(_error_of(body)[0].split())[:300]
+
+
+def error_code(body: bytes) -> str:
+    """Return the error's code or type, "" if it has none."""
+    try:
+        error = orjson.loads(body).get("error")
+        return str(error.get("code") or error.get("type") or "")
+    except (orjson.JSONDecodeError, AttributeError):
+        return ""
+
+
+def read_answer(body: bytes) -> Answered:
+    """Read the body of a 200, from `/chat/completions` or `/completions`.
+
+    Raises:
+        MalformedError: Not such an answer.
+    """
+    try:
+        whole = orjson.loads(body)
+        choice = whole["choices"][0]
+        message = choice.get("message")
+        if message is None:
+            said, thought = choice["text"], None
+        else:
+            said, thought = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
+        usage = whole.get("usage") or {}
+        details = usage.get("prompt_tokens_details") or {}
+        inline, text = split_reasoning(said or "")
+        return Answered(
+            text=text.strip(),
+            reasoning=thought or inline,
+            finish=choice.get("finish_reason") or "",
+            model=whole.get("model") or "",
+            request_id=whole.get("id") or "",
+            prompt_tokens=int(usage.get("prompt_tokens") or 0),
+            completion_tokens=int(usage.get("completion_tokens") or 0),
+            cached_tokens=int(details.get("cached_tokens") or 0),
+        )
+    except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError) as problem:
+        raise MalformedError(f"{type(problem).__name__}: {body[:80]!r}") from None

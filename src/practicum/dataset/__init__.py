@@ -1,0 +1,24 @@
+"""Profiles in, data sets out: import, the rules of a training row, export."""
+
+from practicum.dataset.export import ExportReport, export_sessions
+from practicum.dataset.formats import Format, encode_dialogue, write_rows
+from practicum.dataset.profiles import ProfilesDescription, bundled_profiles, describe_profiles, read_profiles
+from practicum.dataset.rows import Cut, Dialogue, LeftOut, alternate, as_dialogue, reason_against
+
+__all__ = [
+    "Cut",
+    "Dialogue",
+    "ExportReport",
+    "Format",
+    "LeftOut",
+    "ProfilesDescription",
+    "alternate",
+    "as_dialogue",
+    "bundled_profiles",
+    "describe_profiles",
+    "encode_dialogue",
+    "export_sessions",
+    "read_profiles",
+    "reason_against",
+    "write_rows",
+]

@@ -1,0 +1,197 @@
+"""What a run is asked to be: one frozen tree, validated at the border, from flags, a TOML file and `--set`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from practicum.core import EndingPolicy, Form, Language
+from practicum.errors import ConfigError
+
+Positive = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class ChairConfig(_Section):
+    """One side of the table. Everything but `key` is part of the run's identity, save the model's address."""
+
+    model: str
+    """`BACKEND:NAME[@ADDRESS[,ADDRESS…]]`."""
+    prompt: Path | None = None
+    """Your own prompt file; none: the bundled one."""
+    form: Form | None = None
+    """chat or transcript; none: what the catalog says of a local model, chat for every other."""
+    template: str = ""
+    """Marks around raw text in the transcript form: chatml, llama3 or plain; "": what fits the model."""
+    temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = 500
+    key: str | None = None
+    """Name of the environment variable that holds the key, never the key."""
+
+
+class EndingConfig(_Section):
+    """When a session is over before its turn limit."""
+
+    policy: EndingPolicy = EndingPolicy.MUTUAL
+    min_exchanges: Annotated[int, Field(ge=0)] = 3
+    """Goodbyes before this exchange do not count (policy mutual)."""
+
+
+class CheckConfig(_Section):
+    """The reply check."""
+
+    limit_zh: Positive = 200
+    """Most Chinese characters of a counselor's reply."""
+    limit_en: Positive = 120
+    """Most words of a counselor's English reply."""
+    early_exchanges: Annotated[int, Field(ge=0)] = 3
+    """So many exchanges in which a client neither thanks nor says goodbye."""
+    ask_again: Annotated[int, Field(ge=0, le=20)] = 3
+    """How often a failing reply is asked for anew."""
+
+
+class CallConfig(_Section):
+    """How long a call may take. Free to change from one command to the next."""
+
+    timeout: Seconds = 300.0
+    """One attempt."""
+    budget: Seconds = 900.0
+    """All attempts of a call together; the wait for an endpoint that is away does not count."""
+
+
+class LimitConfig(_Section):
+    """What an endpoint may be asked. Free to change from one command to the next."""
+
+    requests_per_minute: Annotated[float, Field(gt=0)] | None = None
+    tokens_per_minute: Annotated[float, Field(gt=0)] | None = None
+    patience: Seconds = 1800.0
+    """How long to wait for an endpoint that has answered before."""
+
+
+class LocalConfig(_Section):
+    """Models in this process. Free to change from one command to the next."""
+
+    slots: Annotated[int, Field(ge=2, le=64)] | None = None
+    """Conversations kept at once, two a session; none: four."""
+    context: Annotated[int, Field(ge=512)] = 8192
+    """Tokens a slot; never more than the model was trained on."""
+    threads: Positive | None = None
+    """None: the cores that are free."""
+
+
+class PriceConfig(_Section):
+    """What tokens cost, to be shown; per million."""
+
+    prompt: Annotated[float, Field(ge=0)] = 0.0
+    completion: Annotated[float, Field(ge=0)] = 0.0
+    currency: str = "USD"
+
+
+class RunConfig(_Section):
+    """A run. A name with a dot (`client.model`) leads into a section: as a TOML table, or by `--set client.model=…`."""
+
+    client: ChairConfig
+    counselor: ChairConfig
+    run: str | None = None
+    """Name of the run; none: derived from its identity."""
+    language: Language | None = None
+    """Language of every session; none: each profile's own."""
+    limit: Positive | None = None
+    """Use the first so many profiles."""
+    per_profile: Positive = 1
+    """Sessions a profile."""
+    max_exchanges: Annotated[int, Field(ge=1, le=10_000)] = 50
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    at_once: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """Calls in flight; none: what the endpoints take, from 8 up to 256, or what the local slots allow."""
+    stop_on_risk: bool = False
+    """End a session at the first turn that trips the risk detector."""
+    ending: EndingConfig = EndingConfig()
+    check: CheckConfig = CheckConfig()
+    call: CallConfig = CallConfig()
+    endpoint: LimitConfig = LimitConfig()
+    local: LocalConfig = LocalConfig()
+    prices: PriceConfig = PriceConfig()
+
+
+def read_config(flags: Mapping[str, Any], *, file: Path | None = None, settings: Sequence[str] = ()) -> RunConfig:
+    """Put a configuration together: a TOML file first, then `--set`, then flags; the later wins.
+
+    Args:
+        flags: Dotted names to values; None means not given.
+        file: A TOML file.
+        settings: `key=value` each, with a dotted key; the value is read as TOML where it is some, else as text.
+
+    Raises:
+        ConfigError: One line for every mistake.
+    """
+    tree: dict[str, Any] = _read_toml(file) if file else {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set {setting!r}: expected key=value, e.g. --set client.temperature=0.7")
+        _put(tree, key.strip(), _read_value(value), f"--set {setting!r}")
+    for key, value in flags.items():
+        if value is not None:
+            _put(tree, key, value, f"--{key}")
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as problem:
+        raise ConfigError("\n".join(dict.fromkeys(_line(error) for error in problem.errors()))) from None
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_bytes().decode("utf-8-sig"))
+    except OSError as problem:
+        raise ConfigError(f"configuration {file}: {problem.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise ConfigError(f"configuration {file} is not TOML: {problem}") from None
+
+
+def _read_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError, KeyError):
+        return text.strip()
+
+
+def _put(tree: dict[str, Any], key: str, value: Any, where: str) -> None:
+    *sections, last = key.split(".")
+    for section in sections:
+        inner = tree.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"{where}: {section!r} is a value, not a section")
+        tree = inner
+    tree[last] = value
+
+
+def _line(error: Any) -> str:
+    key = ".".join(str(part) for part in error["loc"]) or "configuration"
+    if error["type"] == "extra_forbidden":
+        return f"unknown key {key!r}; known: {', '.join(known_keys(key.rpartition('.')[0]))}"
+    if error["type"] == "missing":
+        return f"{key} is missing; give --{key.partition('.')[0]} MODEL, e.g. --{key.partition('.')[0]} local:qwen2.5-coder-1.5b"
+    value = repr(error["input"])
+    return f"{key}: {value if len(value) <= 80 else value[:77] + '…'} will not do: {error['msg'][:1].lower()}{error['msg'][1:]}"
+
+
+def known_keys(section: str = "") -> list[str]:
+    """Return the dotted keys that a section takes, sorted; "" for the top."""
+    model: type[BaseModel] = RunConfig
+    for name in section.split(".") if section else ():
+        field = model.model_fields.get(name)
+        inner = field.annotation if field else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return known_keys()
+        model = inner
+    return sorted(f"{section}.{name}" if section else name for name in model.model_fields)

@@ -1,0 +1,180 @@
+"""What is written while sessions run: turns, endings and claims, many in one transaction.
+
+Turns and endings are fenced by their session's epoch inside that transaction. A group is first tried as a whole, one
+statement per kind of job; only if fewer rows were written than asked for is it rolled back and written again one by
+one, to see whose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Connection, Dialect, bindparam, func, insert, or_, select, update
+
+from practicum.core import Ending, Turn
+from practicum.errors import PracticumError, StaleSessionError
+from practicum.store.codec import RECORD_COLUMNS, TURN_COLUMNS, Row, read_turn
+from practicum.store.dialect import insert_or_ignore
+from practicum.store.rows import Claim
+from practicum.store.tables import RECORD, SESSION, TURN
+
+IS_OWED = or_(SESSION.c.ending.is_(None), SESSION.c.ending == Ending.FAILED.value)
+"""Sessions that are to be held, or held again."""
+
+CHUNK = 500
+"""Keys in one statement; SQLite takes 32,766 parameters."""
+
+T = TypeVar("T")
+
+
+class ShortfallError(Exception):
+    """Fewer rows were written than asked for: an epoch is stale, or a turn was there already."""
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Job:
+    """One thing to be written, and who waits for it."""
+
+    waiter: asyncio.Future[Any] | concurrent.futures.Future[Any]
+    result: Any = None
+    error: PracticumError | None = None
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Append(Job):
+    """A turn and its records."""
+
+    session_id: int
+    epoch: int
+    row: Row
+    records: list[Row]
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Finish(Job):
+    """The ending of a session."""
+
+    session_id: int
+    epoch: int
+    values: dict[str, Any]
+    """Columns of the session."""
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Take(Job):
+    """A claim to sessions; its result is a list of `Claim`."""
+
+    session_ids: Sequence[int]
+    at: float
+
+
+HotJob = Append | Finish | Take
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Work(Job):
+    """Anything else, in a transaction of its own; its result is what the function returns."""
+
+    work: Callable[[Connection], Any]
+
+
+class HotPath:
+    """The statements of running sessions; those for turns are compiled once, so that a turn costs its parameters only."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        source = select(*(bindparam(name, type_=TURN.c[name].type) for name in TURN_COLUMNS)).where(
+            SESSION.c.id == bindparam("session"), SESSION.c.epoch == bindparam("fence")
+        )
+        self._insert_turns = str(insert_or_ignore(TURN).from_select(TURN_COLUMNS, source).compile(dialect=dialect))
+        self._insert_records = str(insert(RECORD).compile(dialect=dialect, column_keys=RECORD_COLUMNS))
+
+    def write(self, connection: Connection, jobs: Iterable[HotJob]) -> None:
+        """Write a group of jobs, in order.
+
+        Raises:
+            ShortfallError: Something was not written: roll back, and use `write_singly`.
+        """
+        for _, batch in groupby(jobs, key=type):
+            match list(batch):
+                case [Append(), *_] as appends:
+                    self._append(connection, cast("list[Append]", appends))
+                case [Finish(), *_] as finishes:
+                    _finish(connection, cast("list[Finish]", finishes))
+                case takes:
+                    for take in cast("list[Take]", takes):
+                        take.result = _take(connection, take)
+
+    def write_singly(self, connection: Connection, jobs: Iterable[HotJob]) -> None:
+        """Write jobs one by one and leave its error with each that is stale; a turn that is there already is none."""
+        for job in jobs:
+            try:
+                self.write(connection, [job])
+            except ShortfallError:
+                job.error = _staleness(connection, cast("Append | Finish", job))
+
+    def _append(self, connection: Connection, jobs: Sequence[Append]) -> None:
+        if connection.exec_driver_sql(self._insert_turns, [job.row for job in jobs]).rowcount != len(jobs):
+            raise ShortfallError
+        if records := [row for job in jobs for row in job.records]:
+            connection.exec_driver_sql(self._insert_records, records)
+
+
+def _finish(connection: Connection, jobs: Sequence[Finish]) -> None:
+    statement = (
+        update(SESSION)
+        .where(SESSION.c.id == bindparam("session"), SESSION.c.epoch == bindparam("fence"))
+        .values({name: bindparam(name) for name in ("ending", "failure", "risk", "finished_at")})
+    )
+    if connection.execute(statement, [{**job.values, "session": job.session_id, "fence": job.epoch} for job in jobs]).rowcount != len(jobs):
+        raise ShortfallError
+
+
+def _take(connection: Connection, job: Take) -> list[Claim]:
+    claims: list[Claim] = []
+    for ids in chunks(job.session_ids, CHUNK):
+        connection.execute(
+            update(SESSION)
+            .where(SESSION.c.id.in_(ids), IS_OWED)
+            .values(
+                epoch=SESSION.c.epoch + 1,
+                ending=None,
+                failure="",
+                finished_at=None,
+                started_at=func.coalesce(SESSION.c.started_at, job.at),
+            )
+        )
+        # Those with an ending were not owed, and are not claimed.
+        taken = connection.execute(select(SESSION.c.id, SESSION.c.epoch).where(SESSION.c.id.in_(ids), SESSION.c.ending.is_(None)))
+        epochs = dict(taken.tuples().all())
+        turns = read_turns(connection, ids)
+        claims += [Claim(id_, epochs[id_], tuple(turns.get(id_, ()))) for id_ in ids if id_ in epochs]
+    return claims
+
+
+def _staleness(connection: Connection, job: Append | Finish) -> StaleSessionError | None:
+    """Return why a job wrote nothing; None if its epoch is the session's, so that its turn was there already."""
+    epoch = connection.scalar(select(SESSION.c.epoch).where(SESSION.c.id == job.session_id))
+    if epoch == job.epoch:
+        return None
+    return StaleSessionError(
+        f"session {job.session_id} has been claimed again since (epoch {epoch}, this writer holds {job.epoch}); nothing was written"
+    )
+
+
+def read_turns(connection: Connection, session_ids: Sequence[int]) -> dict[int, list[Turn]]:
+    """Return the turns of at most `CHUNK` sessions, by session, in order; sessions without any are absent."""
+    columns = [TURN.c[name] for name in TURN_COLUMNS]
+    rows = connection.execute(select(*columns).where(TURN.c.session_id.in_(session_ids)).order_by(TURN.c.session_id, TURN.c.idx))
+    return {session_id: [read_turn(row) for row in group] for session_id, group in groupby(rows, key=lambda row: int(row[0]))}
+
+
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield lists of at most `size` items, never an empty one."""
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
