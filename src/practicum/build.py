@@ -6,7 +6,6 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -299,7 +298,7 @@ def hold_run(
 ) -> RunResult:
     """Hold every session that the run still owes; see `practicum.simulate`."""
     progress = progress if progress is not None else Progress()
-    with _opened(db) as store, store.own_run(plan.name):
+    with Store.open(db) as store, store.own_run(plan.name):
         now = time.time()
         run = store.begin_run(plan.record(VERSION), at=now)
 
@@ -326,20 +325,10 @@ def hold_run(
             watcher=watcher,
         )
         stopped = _run_loop(desk, due, backends, notify if signals else None)
-        totals = store.totals(run)
+        totals = store.run(plan.name).totals
         sessions = {str(ending): count for ending, count in totals.endings.items()}
-        return RunResult(
-            run=plan.name, store=store.url, sessions=sessions | {"unfinished": totals.open}, progress=progress, stopped=stopped
-        )
-
-
-@contextmanager
-def _opened(db: str) -> Iterator[Store]:
-    store = Store.open(db)
-    try:
-        yield store
-    finally:
-        store.close()
+        sessions["unfinished"] = totals.open
+        return RunResult(run=plan.name, store=store.url, sessions=sessions, progress=progress, stopped=stopped)
 
 
 def _rules(config: RunConfig) -> SessionRules:

@@ -284,23 +284,25 @@ def test_an_export_of_nothing_is_refused_with_the_reasons(mixed: list[Session], 
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_sessions_are_not_kept_in_memory(make_session: Make, tmp_path: Path) -> None:
+def test_sessions_are_let_go_and_rows_written_as_they_come(make_session: Make, tmp_path: Path) -> None:
     class Traced(str):  # a session cannot be referred to weakly, its text can
         __slots__ = ("__weakref__",)
 
     alive: weakref.WeakSet[Traced] = weakref.WeakSet()
-    most = 0
+    most = on_disk = 0
 
     def many() -> Iterator[Session]:
-        nonlocal most
+        nonlocal most, on_disk
         for number in range(200):
             failure = Traced(number)
             alive.add(failure)
             most = max(most, len(alive))
             yield make_session("c 1", "k 2", failure=failure)
+        on_disk = sum(path.stat().st_size for path in tmp_path.iterdir())
 
     assert export(many(), Format.SHAREGPT, tmp_path).written == 200
     assert most <= 3
+    assert on_disk > 200 * 50
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(two: list[Session], tmp_path: Path) -> None:

@@ -307,6 +307,7 @@ CSV_LIKE = st.text(st.sampled_from('text,;\t"\n\r\0idfacts.a睡'), max_size=60).
 @example(suffix=".json", content=b"[" * 1000 + b"]" * 1000)
 @example(suffix=".jsonl", content=b'{"text":' * 1000 + b"1" + b"}" * 1000)
 @example(suffix=".csv", content=b"text\n" + b"a" * 200_000)
+@example(suffix=".csv", content=b'text\tid\n"a"b\tc\n')
 @example(suffix=".json", content=b'["\\ud800"]')
 def test_any_bytes_give_profiles_or_one_clear_error(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"any{suffix}"

@@ -4,8 +4,9 @@ from practicum.backends.base import ChatBackend, Notify, Reply, Request
 from practicum.backends.catalog import CATALOG, CatalogModel, find_model, is_present, model_path, verify
 from practicum.backends.download import describe, pull
 from practicum.backends.endpoint import Endpoint
+from practicum.backends.fingerprint import file_identity
 from practicum.backends.gguf import read_gguf
-from practicum.backends.local import LocalBackend, file_identity
+from practicum.backends.local import LocalBackend
 from practicum.backends.names import BACKENDS, PRESETS, ModelName, find_key, read_model_name
 from practicum.backends.openai import CallBudget, OpenAIBackend
 from practicum.backends.scripted import ScriptedBackend, always, echo, lines, read_rule, rule_identity, seeded

@@ -130,7 +130,8 @@ class Endpoint:
             self._first_refusal = now
         elif now - self._first_refusal >= FIRST_ANSWER_SECONDS:
             self._give_up(
-                f"{self.address} has not answered within {FIRST_ANSWER_SECONDS:g} s ({cause}); is the server running, and is the address right?"
+                f"{self.address} has not answered within {FIRST_ANSWER_SECONDS:g} s ({cause}); "
+                "is the server running, and is the address right?"
             )
 
     def _give_up(self, message: str) -> None:
@@ -163,7 +164,8 @@ class Endpoint:
                 self._notify(f"{self.address} is there again")
                 return
         self._give_up(
-            f"{self.address} has not come back within {self._patience / 60:g} min; the sessions under way are kept: the same command goes on"
+            f"{self.address} has not come back within {self._patience / 60:g} min; "
+            "the sessions under way are kept: the same command goes on with them"
         )
 
     async def aclose(self) -> None:

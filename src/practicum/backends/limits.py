@@ -110,8 +110,7 @@ class PerMinute:
 
     async def wait(self) -> None:
         """Wait until what was booked so far is worked off; book nothing."""
-        while (left := self._free_at - self._clock()) > 0:
-            await asyncio.sleep(left)
+        await asyncio.sleep(max(0.0, self._free_at - self._clock()))
 
     def book(self, units: float) -> None:
         """Book what a call took."""

@@ -29,7 +29,9 @@ PRESETS: Mapping[str, Preset] = {
     "openai": Preset(address="https://api.openai.com/v1", key="OPENAI_API_KEY", about="OpenAI, or any compatible server by @ADDRESS"),
     "deepseek": Preset(address="https://api.deepseek.com/v1", key="DEEPSEEK_API_KEY", about="DeepSeek"),
     "dashscope": Preset(
-        address="https://dashscope.aliyuncs.com/compatible-mode/v1", key="DASHSCOPE_API_KEY", about="Alibaba Cloud, Qwen models"
+        address="https://dashscope.aliyuncs.com/compatible-mode/v1",
+        key="DASHSCOPE_API_KEY",
+        about="Alibaba Cloud, Qwen models",
     ),
     "ollama": Preset(address="http://localhost:11434/v1", key=None, about="Ollama on this machine"),
     "vllm": Preset(address="http://localhost:8000/v1", key=None, about="vLLM on this machine"),
@@ -68,7 +70,8 @@ def read_model_name(text: str) -> ModelName:
     backends = ", ".join(f"{name}:" for name in BACKENDS)
     if match is None or match["backend"] not in BACKENDS:
         raise ConfigError(
-            f"model {text!r}: expected BACKEND:NAME[@ADDRESS] with BACKEND one of {backends} e.g. openai:gpt-4.1 or local:qwen2.5-coder-1.5b"
+            f"model {text!r}: expected BACKEND:NAME[@ADDRESS] with BACKEND one of {backends}; "
+            "e.g. openai:gpt-4.1 or local:qwen2.5-coder-1.5b"
         )
     backend, name, given = match["backend"], match["name"], match["address"]
     if not name:
@@ -99,7 +102,8 @@ def find_key(model: ModelName, address: str, *, variable: str | None = None, env
     key = environ.get(wanted, "").strip() if wanted else ""
     if not key and wanted and (variable or own):
         raise ConfigError(
-            f"model {model.identity!r}: no key: the environment variable {wanted} is not set; set it (export {wanted}=…) or point the model at another server with @ADDRESS"
+            f"model {model.identity!r}: no key: the environment variable {wanted} is not set; "
+            f"set it (export {wanted}=…) or point the model at another server with @ADDRESS"
         )
     if not key.isascii() or not key.isprintable():
         raise ConfigError(f"environment variable {wanted} holds characters that no key has; set it anew")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from typing import cast
 
 import httptools
 
@@ -28,8 +29,7 @@ class _Connection(asyncio.Protocol):
         self.open = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
         self.open = True
 
     def data_received(self, data: bytes) -> None:
@@ -92,6 +92,7 @@ class PlainTransport:
         self._sweep: asyncio.TimerHandle | None = None
 
     async def send(self, target: str, body: bytes | None, *, timeout: float) -> Answer:  # noqa: ASYNC109 - see Transport
+        """See `Transport`."""
         loop = asyncio.get_running_loop()
         connection = self._take_idle() or await self._connect(loop)
         self._busy.add(connection)
@@ -152,6 +153,7 @@ class PlainTransport:
         connection.transport.abort()
 
     async def aclose(self) -> None:
+        """Close every connection; exchanges under way end as broken."""
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None

@@ -118,9 +118,8 @@ class ScriptedBackend:
         text = self._rule(request)
         if not text or text.startswith(FAIL):
             raise BackendError(text.removeprefix(FAIL).strip() or "the script says nothing", kind="script")
-        return Reply(
-            text=text, call=Call(model=self._name, finish="stop", prompt_tokens=0, completion_tokens=0, seconds=0.0, seed=request.seed)
-        )
+        call = Call(model=self._name, finish="stop", prompt_tokens=0, completion_tokens=0, seconds=0.0, seed=request.seed)
+        return Reply(text=text, call=call)
 
     def release(self, thread: str) -> None:
         """Forget a thread; there is nothing to forget."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Mapping
+
 import aiohttp
 
 from practicum.backends.transport import CONNECT_SECONDS, KEPT_HEADERS, Answer, BrokenError, NotSentError, SlowError
@@ -18,7 +21,7 @@ class LibraryTransport:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:  # aiohttp wants a running loop
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
+                connector=aiohttp.TCPConnector(limit=0, ssl=ssl.create_default_context()),
                 headers=self._headers,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=True,
@@ -26,6 +29,7 @@ class LibraryTransport:
         return self._session
 
     async def send(self, target: str, body: bytes | None, *, timeout: float) -> Answer:  # noqa: ASYNC109 - see Transport
+        """See `Transport`."""
         limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_SECONDS)
         headers = {"Content-Type": "application/json"} if body is not None else {}
         method = "GET" if body is None else "POST"
@@ -33,10 +37,7 @@ class LibraryTransport:
             async with self._open().request(
                 method, self._base + target, data=body, headers=headers, timeout=limits, allow_redirects=False
             ) as answer:
-                kept = {
-                    name.lower().encode(): value.encode() for name, value in answer.headers.items() if name.lower().encode() in KEPT_HEADERS
-                }
-                return Answer(answer.status, kept, await answer.read())
+                return Answer(answer.status, _kept(answer.headers), await answer.read())
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as problem:
             raise NotSentError(str(problem) or "no connection in time") from None
         except TimeoutError:
@@ -45,6 +46,12 @@ class LibraryTransport:
             raise BrokenError(f"the connection broke: {problem or type(problem).__name__}") from None
 
     async def aclose(self) -> None:
+        """Close every connection."""
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def _kept(headers: Mapping[str, str]) -> dict[bytes, bytes]:
+    lower = {name.lower().encode(): value.encode() for name, value in headers.items()}
+    return {name: lower[name] for name in KEPT_HEADERS & lower.keys()}

@@ -99,9 +99,10 @@ def read_address(url: str) -> Address:
         raise ConfigError(f"address {url!r} is not an http(s) URL; expected something like http://localhost:8000/v1")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(
-            f"address {parts.scheme}://{parts.hostname} must not carry a user, a query or a fragment; keys come from the environment"
+            f"address {parts.scheme}://{parts.hostname}: no user, query or fragment belongs there; keys come from the environment"
         )
-    return Address(parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80), parts.path.rstrip("/"))
+    default = 443 if parts.scheme == "https" else 80
+    return Address(parts.scheme, parts.hostname, port or default, parts.path.rstrip("/"))
 
 
 def open_transport(url: str, key: str | None) -> Transport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,11 +14,14 @@ LANGUAGES: tuple[Language, ...] = ("zh", "en")
 Split = Literal["train", "dev", "test"]
 
 
+_CHINESE = re.compile("[\u4e00-\u9fff]")
+_LETTER = re.compile(r"[^\W\d_]")
+
+
 def guess_language(text: str) -> Language:
     """Return "zh" if at least a fifth of the letters are Chinese characters, else "en"."""
-    letters = [char for char in text if char.isalpha()]
-    chinese = sum("\u4e00" <= char <= "\u9fff" for char in letters)
-    return "zh" if letters and chinese * 5 >= len(letters) else "en"
+    chinese = len(_CHINESE.findall(text))
+    return "zh" if chinese and chinese * 5 >= len(_LETTER.findall(text)) else "en"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

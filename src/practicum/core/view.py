@@ -42,8 +42,7 @@ class SeenTurns(Sequence[Message]):
     def __getitem__(self, index: int | slice) -> Message | list[Message]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        if index < 0:
-            index += len(self)
+        index = range(len(self))[index]  # as a list does: counts from the end, refuses what is beyond
         if index == 0:
             return Message("system", self._system)
         turn = self._turns[index - 1]

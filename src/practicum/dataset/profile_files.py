@@ -163,7 +163,8 @@ def _csv_rows(text: str) -> Iterator[RawRow]:
                 yield RawRow(f"row {number}", _nest(header, cells))
     except csv.Error as error:
         # What follows a broken quote cannot be told apart any more.
-        yield RawRow(f"row {number + 1}", Unreadable(f"not CSV: {error}; nothing below it was read"))
+        reason = str(error).replace("\t", "tab")
+        yield RawRow(f"row {number + 1}", Unreadable(f"not CSV: {reason}; nothing below it was read"))
 
 
 def _csv_header(cells: Sequence[str]) -> list[str]:

@@ -183,9 +183,8 @@ class Desk:
         if ending is None:
             self.progress.put_aside += 1
         else:
-            await self.store.finish(
-                claim.session_id, claim.epoch, ending=ending, failure=failure, risk=sorted(moderator.risks), at=self._clock()
-            )
+            risk = sorted(moderator.risks)
+            await self.store.finish(claim.session_id, claim.epoch, ending=ending, failure=failure, risk=risk, at=self._clock())
             self.progress.endings[ending] += 1
         if self.watcher is not None:
             self.watcher.ended(due.key, ending)

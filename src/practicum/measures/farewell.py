@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from practicum.measures.cues import holds_any
+
 PAPER_ENDINGS: Final[tuple[str, ...]] = (
     "再见",
     "加油",
@@ -32,8 +34,40 @@ _ZH_TAIL, _ZH_REST = 72, 40
 _EN_TAIL, _EN_REST = 180, 90
 
 # What no goodbye is without. Every alternative begins with a plain character: that lets the search skip.
-_ZH_CUE = re.compile(r"再[见会一次聊]|拜拜|保重|告辞|晚安|祝|下[一次周回个星]|[明后改]天|回头|周[一二三四五六日末]|到[这此]|时间|随时|先|得走|该走|谢|感谢")
-_EN_CUE = re.compile(r"bye|see |seeing|take c|until|till|talk|speak|have a|for today|for now|go\b|wish|luck|night|farewell|the best|thank|reach|here|next")
+_ZH_CUE = re.compile(
+    r"再[见会一次聊]|拜拜|保重|告辞|晚安|祝|下[一次周回个星]|[明后改]天|回头|周[一二三四五六日末]|到[这此]|时间|随时|先|得走|该走|谢|感谢"
+)
+_EN_CUES = (
+    "bye",
+    "see you",
+    "see ya",
+    "seeing",
+    "take care",
+    "until",
+    "talk",
+    "speak",
+    "meet",
+    "have a",
+    "today",
+    "now",
+    "next",
+    "to go",
+    "must",
+    "should",
+    "gotta",
+    "better",
+    "wish",
+    "luck",
+    "good night",
+    "goodnight",
+    "farewell",
+    "the best",
+    "thank",
+    "reach",
+    "come back",
+    "contact",
+    "door",
+)
 
 _YOU = "(?:你们?|您|大家)"
 _NEXT = "(?:下一?[次周回]|下个?(?:星期|礼拜|周)|[明后改]天|回头|下?(?:周|星期|礼拜)[一二三四五六日天末])"
@@ -73,17 +107,27 @@ _EN = re.compile(
     r"(?:(?:and|so|well|okay|ok|alright|all right|then|now|anyway|for now|thanks|thank you|i'll|i will|we can|we'll|we will|i'm|i am|let's|"
     r"please|but|until then),?\s+){0,4}"
     r"(?:"
-    r"(?:say )?(?:good ?-?bye|bye(?:[ -]?bye)?|farewell|good ?night)(?: (?:for now|then|now|everyone|doctor|dr\.? \w+|mr\.? \w+|ms\.? \w+))?"
-    rf"|(?:(?:i|we) look forward to |looking forward to )?(?:see(?:ing)?|talk(?:ing)?|speak(?:ing)?|meet(?:ing)?)(?: (?:you|ya|to you|with you|with you again))? {_DAY}"
-    r"|until (?:next (?:time|week)|then|we meet again)"
+    # goodbye itself, and whoever it is said to
+    r"(?:say )?(?:good ?-?bye|bye(?:[ -]?bye)?|farewell|good ?night)(?: (?:for now|then|now|everyone|doctor|(?:dr|mr|ms|mrs)\.? \w+))?"
     r"|take care(?: of yourself)?"
-    r"|(?:i hope you )?have a (?:good|great|nice|lovely|safe|wonderful|restful|peaceful) (?:\w+ )?(?:day|one|evening|week|weekend|night|afternoon)"
+    # another time
+    r"|(?:(?:i|we) look forward to |looking forward to )?(?:see(?:ing)?|talk(?:ing)?|speak(?:ing)?|meet(?:ing)?)"
+    rf"(?: (?:you|ya|to you|with you|with you again))? {_DAY}"
+    r"|until (?:next (?:time|week)|then|we meet again)"
+    # the hour is over, or the speaker leaves
     r"|that's (?:all|it)(?: (?:the time )?(?:we have|i have|i've got))?(?: time)?(?: for)? (?:for )?(?:today|now)"
-    r"|(?:stop|end|leave it|wrap up|pause|finish|pick (?:this|it) up|continue)(?: (?:here|there|this|it|our session|again|up))* (?:for )?(?:today|now|next (?:time|week|session))"
+    r"|(?:stop|end|leave it|wrap up|pause|finish|pick (?:this|it) up|continue)(?: (?:here|there|this|it|our session|again|up))*"
+    r" (?:for )?(?:today|now|next (?:time|week|session))"
     r"|(?:i )?(?:have to|need to|should|must|gotta|better|'ve got to|got to) (?:go|run|leave|head out|get going)(?: now)?"
+    # wishes at parting, and the door left open
+    r"|(?:i hope you )?have a (?:good|great|nice|lovely|safe|wonderful|restful|peaceful) (?:\w+ )?"
+    r"(?:day|one|evening|week|weekend|night|afternoon)"
     r"|(?:(?:i )?wish(?:ing)? you|good luck|best of luck|all the best|best wishes)[^.!?]*"
-    r"|(?:(?:my|the) door is always open|(?:feel free to |you can (?:always )?)?(?:reach out|come back|contact me)[^.!?]{0,20} (?:any ?time|whenever)[^.!?]{0,30})"
-    r"|(?:thanks?(?: you)?)(?: (?:so|very) much)?(?: again)? for (?:all (?:your|of your)|everything|listening|your (?:help|time|support)|being here|today)[^.!?]*"
+    r"|(?:my|the) door is always open"
+    r"|(?:feel free to |you can (?:always )?)?(?:reach out|come back|contact me)[^.!?]{0,20} (?:any ?time|whenever)[^.!?]{0,30}"
+    # thanks for the whole
+    r"|(?:thanks?(?: you)?)(?: (?:so|very) much)?(?: again)? for "
+    r"(?:all (?:your|of your)|everything|listening|your (?:help|time|support)|being here|today)[^.!?]*"
     rf")(?=$|{_EN_EDGE})"
     rf"[^?]{{0,{_EN_REST}}}$"
 )
@@ -109,4 +153,4 @@ def says_goodbye(text: str) -> bool:
             return False
     plain = text.lower().replace("’", "'")
     start = max(0, len(plain) - _EN_TAIL)
-    return _EN_CUE.search(plain, start) is not None and _EN.search(plain, start) is not None
+    return holds_any(plain, _EN_CUES) and _EN.search(plain, start) is not None

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from itertools import chain
 
-from practicum.core import LANGUAGES, Language
+from practicum.core import Language
+from practicum.measures.cues import holds_any
 
 
 class Risk(StrEnum):
@@ -33,8 +34,8 @@ class Risk(StrEnum):
 class _Lexicon:
     """The phrases of one language, compiled."""
 
-    cue: re.Pattern[str]
-    """Matches somewhere in every phrase: the first pre-filter."""
+    may_hold: Callable[[str], object]
+    """The first pre-filter: false where the text holds no cue."""
     any: re.Pattern[str]
     """All phrases: the second."""
     kinds: tuple[tuple[Risk, re.Pattern[str]], ...]
@@ -47,7 +48,7 @@ class _Lexicon:
     """Characters before a phrase that a denial may take."""
 
     def find(self, text: str) -> list[Risk]:
-        if not self.cue.search(text) or not self.any.search(text):
+        if not self.may_hold(text) or not self.any.search(text):
             return []
         return [risk for risk, pattern in self.kinds if any(not self._denied(text, hit) for hit in pattern.finditer(text))]
 
@@ -74,7 +75,7 @@ def _lexicon(language: Language) -> _Lexicon:
     negation, filler = ("|".join(data[name]) for name in ("negation", "filler"))
     phrases: dict[str, list[str]] = data["phrases"]
     return _Lexicon(
-        cue=re.compile(data["cue"]),
+        may_hold=re.compile(f"[{cue}]").search if isinstance(cue := data["cue"], str) else partial(holds_any, cues=cue),
         any=_any_of(chain.from_iterable(phrases.values())),
         kinds=tuple((risk, _any_of(phrases[risk])) for risk in sorted(Risk)),
         negation=re.compile(f"{edge}(?:{negation})"),

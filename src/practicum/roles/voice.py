@@ -195,6 +195,5 @@ def _settle(heard: Sequence[_Heard]) -> Utterance:
 
 
 def _refused(one: _Heard) -> Record:
-    return Record(
-        kind="refused", data={"text": one.reply.text, "faults": [str(fault) for fault in one.faults], "call": asdict(one.reply.call)}
-    )
+    faults = [str(fault) for fault in one.faults]
+    return Record(kind="refused", data={"text": one.reply.text, "faults": faults, "call": asdict(one.reply.call)})

@@ -11,7 +11,10 @@ from practicum.core import Call, Ending, Form, Participant, Profile, PromptRef, 
 from practicum.errors import StoreError
 
 LARGEST = 2**63 - 1
-"""The largest integer of a column."""
+"""The largest integer that a column takes."""
+
+MOST_TOKENS = 2**31 - 1
+"""Of one turn; more is nonsense, and sums would overflow."""
 
 TURN_COLUMNS = ("session_id", "idx", "speaker", "text", "prompt_tokens", "completion_tokens", "state", "call", "at")
 RECORD_COLUMNS = ("session_id", "idx", "kind", "data")
@@ -42,8 +45,9 @@ def turn_row(session_id: int, epoch: int, turn: Turn) -> Row:
     Raises:
         StoreError: The turn cannot be stored. It is refused here, so that it spoils no other session's commit.
     """
-    if not (0 <= turn.prompt_tokens <= LARGEST and 0 <= turn.completion_tokens <= LARGEST):
-        raise StoreError(f"turn {turn.index}: tokens {turn.prompt_tokens} + {turn.completion_tokens} cannot be stored; expected counts from 0")
+    if not (0 <= turn.prompt_tokens <= MOST_TOKENS and 0 <= turn.completion_tokens <= MOST_TOKENS):
+        counts = f"{turn.prompt_tokens} + {turn.completion_tokens}"
+        raise StoreError(f"turn {turn.index}: {counts} tokens cannot be stored; expected counts from 0 to {MOST_TOKENS}")
     try:
         turn.text.encode()
     except UnicodeEncodeError as error:

@@ -29,6 +29,27 @@ IS_OWED = or_(SESSION.c.ending.is_(None), SESSION.c.ending == Ending.FAILED.valu
 CHUNK = 500
 """Keys in one statement; SQLite takes 32,766 parameters."""
 
+_FENCE = (SESSION.c.id == bindparam("session"), SESSION.c.epoch == bindparam("fence"))
+_FINISH = update(SESSION).where(*_FENCE).values({name: bindparam(name) for name in ("ending", "failure", "risk", "finished_at")})
+_TAKE = (
+    update(SESSION)
+    .where(SESSION.c.id == bindparam("session"), IS_OWED)
+    .values(
+        epoch=SESSION.c.epoch + 1,
+        ending=None,
+        failure="",
+        finished_at=None,
+        started_at=func.coalesce(SESSION.c.started_at, bindparam("now")),
+    )
+)
+# Those that have an ending were not owed, and are not claimed.
+_TAKEN = select(SESSION.c.id, SESSION.c.epoch).where(SESSION.c.id.in_(bindparam("ids", expanding=True)), SESSION.c.ending.is_(None))
+_TURNS = (
+    select(*(TURN.c[name] for name in TURN_COLUMNS))
+    .where(TURN.c.session_id.in_(bindparam("ids", expanding=True)))
+    .order_by(TURN.c.session_id, TURN.c.idx)
+)
+
 T = TypeVar("T")
 
 
@@ -87,9 +108,7 @@ class HotPath:
     """The statements of running sessions; those for turns are compiled once, so that a turn costs its parameters only."""
 
     def __init__(self, dialect: Dialect) -> None:
-        source = select(*(bindparam(name, type_=TURN.c[name].type) for name in TURN_COLUMNS)).where(
-            SESSION.c.id == bindparam("session"), SESSION.c.epoch == bindparam("fence")
-        )
+        source = select(*(bindparam(name, type_=TURN.c[name].type) for name in TURN_COLUMNS)).where(*_FENCE)
         self._insert_turns = str(insert_or_ignore(TURN).from_select(TURN_COLUMNS, source).compile(dialect=dialect))
         self._insert_records = str(insert(RECORD).compile(dialect=dialect, column_keys=RECORD_COLUMNS))
 
@@ -106,8 +125,7 @@ class HotPath:
                 case [Finish(), *_] as finishes:
                     _finish(connection, cast("list[Finish]", finishes))
                 case takes:
-                    for take in cast("list[Take]", takes):
-                        take.result = _take(connection, take)
+                    _take(connection, cast("list[Take]", takes))
 
     def write_singly(self, connection: Connection, jobs: Iterable[HotJob]) -> None:
         """Write jobs one by one and leave its error with each that is stale; a turn that is there already is none."""
@@ -125,35 +143,24 @@ class HotPath:
 
 
 def _finish(connection: Connection, jobs: Sequence[Finish]) -> None:
-    statement = (
-        update(SESSION)
-        .where(SESSION.c.id == bindparam("session"), SESSION.c.epoch == bindparam("fence"))
-        .values({name: bindparam(name) for name in ("ending", "failure", "risk", "finished_at")})
-    )
-    if connection.execute(statement, [{**job.values, "session": job.session_id, "fence": job.epoch} for job in jobs]).rowcount != len(jobs):
+    if connection.execute(_FINISH, [{**job.values, "session": job.session_id, "fence": job.epoch} for job in jobs]).rowcount != len(jobs):
         raise ShortfallError
 
 
-def _take(connection: Connection, job: Take) -> list[Claim]:
-    claims: list[Claim] = []
-    for ids in chunks(job.session_ids, CHUNK):
-        connection.execute(
-            update(SESSION)
-            .where(SESSION.c.id.in_(ids), IS_OWED)
-            .values(
-                epoch=SESSION.c.epoch + 1,
-                ending=None,
-                failure="",
-                finished_at=None,
-                started_at=func.coalesce(SESSION.c.started_at, job.at),
-            )
-        )
-        # Those with an ending were not owed, and are not claimed.
-        taken = connection.execute(select(SESSION.c.id, SESSION.c.epoch).where(SESSION.c.id.in_(ids), SESSION.c.ending.is_(None)))
-        epochs = dict(taken.tuples().all())
-        turns = read_turns(connection, ids)
-        claims += [Claim(id_, epochs[id_], tuple(turns.get(id_, ()))) for id_ in ids if id_ in epochs]
-    return claims
+def _take(connection: Connection, jobs: Sequence[Take]) -> None:
+    if not (wanted := [{"session": id_, "now": job.at} for job in jobs for id_ in job.session_ids]):
+        return
+    connection.execute(_TAKE, wanted)
+    epochs: dict[int, int] = {}
+    turns: dict[int, list[Turn]] = {}
+    for ids in chunks({id_ for job in jobs for id_ in job.session_ids}, CHUNK):
+        epochs |= dict(connection.execute(_TAKEN, {"ids": ids}).tuples().all())
+        turns |= read_turns(connection, ids)
+    # From the end, because a session that was claimed twice in this group belongs to the later one.
+    for job in reversed(jobs):
+        job.result = [Claim(id_, epochs[id_], tuple(turns.get(id_, ()))) for id_ in job.session_ids if id_ in epochs]
+        for claim in job.result:
+            epochs[claim.session_id] -= 1
 
 
 def _staleness(connection: Connection, job: Append | Finish) -> StaleSessionError | None:
@@ -168,8 +175,7 @@ def _staleness(connection: Connection, job: Append | Finish) -> StaleSessionErro
 
 def read_turns(connection: Connection, session_ids: Sequence[int]) -> dict[int, list[Turn]]:
     """Return the turns of at most `CHUNK` sessions, by session, in order; sessions without any are absent."""
-    columns = [TURN.c[name] for name in TURN_COLUMNS]
-    rows = connection.execute(select(*columns).where(TURN.c.session_id.in_(session_ids)).order_by(TURN.c.session_id, TURN.c.idx))
+    rows = connection.execute(_TURNS, {"ids": session_ids})
     return {session_id: [read_turn(row) for row in group] for session_id, group in groupby(rows, key=lambda row: int(row[0]))}
 
 

@@ -28,7 +28,9 @@ def check_run_name(name: str) -> None:
         ConfigError: See `RunRecord.name`.
     """
     if not RUN_NAME.fullmatch(name):
-        raise ConfigError(f"run: {name!r} is no name for a run; expected a letter or digit, then at most 63 letters, digits, '.', '_' or '-'")
+        raise ConfigError(
+            f"run: {name!r} is no name for a run; expected a letter or digit, then at most 63 letters, digits, '.', '_' or '-'"
+        )
 
 
 def begin_run(connection: Connection, plan: RunRecord, at: float) -> int:
@@ -42,8 +44,8 @@ def begin_run(connection: Connection, plan: RunRecord, at: float) -> int:
     stored = connection.execute(select(RUN.c.id, RUN.c.digest, RUN.c.identity).where(RUN.c.name == plan.name)).one_or_none()
     if stored is None:
         columns = {"name": plan.name, "digest": plan.digest, "identity": dump_json(plan.identity), "settings": settings}
-        made = connection.execute(insert(RUN).values(**columns, version=plan.version, created_at=at))
-        run_id = int(made.inserted_primary_key[0])
+        connection.execute(insert(RUN).values(**columns, version=plan.version, created_at=at))
+        run_id = int(connection.execute(select(RUN.c.id).where(RUN.c.name == plan.name)).scalar_one())
     else:
         run_id = int(stored.id)
         if stored.digest != plan.digest:

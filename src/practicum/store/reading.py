@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
-from sqlalchemy import Connection, RowMapping, case, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, select
 
 from practicum.core import Ending, Record, Session, Speaker
 from practicum.errors import StoreError
-from practicum.store.codec import load_mapping, read_participant, read_session
+from practicum.store.codec import LARGEST, load_mapping, read_participant, read_session
 from practicum.store.hot import IS_OWED, read_turns
 from practicum.store.rows import Note, OwedSession, PromptText, RunInfo, RunSummary, Totals
 from practicum.store.tables import NOTE, PARTICIPANT, PROFILE, PROMPT, RECORD, RUN, SESSION, TURN
@@ -109,13 +106,18 @@ def list_owed(connection: Connection, run_id: int) -> list[OwedSession]:
     return [OwedSession(id_, key, profile, number, ending is not None) for id_, key, profile, number, ending in rows]
 
 
-def read_page(connection: Connection, run: Mapping[Any, Any], after: int, *, with_turns: bool) -> list[tuple[int, Session]]:
-    """Return the next `PAGE` sessions of a run with their ids, in plan order, beyond the id `after`."""
+def read_page(connection: Connection, run: RowMapping, after: int, *, with_turns: bool) -> list[tuple[int, Session]]:
+    """Return the next `PAGE` sessions of a run, with their ids, in plan order, beyond the id `after`."""
     return _read(connection, run, SESSION.c.id > after, with_turns=with_turns)
 
 
-def find_session(connection: Connection, run: Mapping[Any, Any], which: str) -> Session:
-    """Return one session.
+def read_one(connection: Connection, run: RowMapping, session_id: int) -> Session:
+    """Return one session of a run, which has it."""
+    return _read(connection, run, SESSION.c.id == session_id, with_turns=True)[0][1]
+
+
+def find_session(connection: Connection, run: RowMapping, which: str) -> int:
+    """Return the id of a session.
 
     Args:
         connection: To the store.
@@ -125,13 +127,28 @@ def find_session(connection: Connection, run: Mapping[Any, Any], which: str) -> 
     Raises:
         StoreError: There is none, or there are several.
     """
-    found = _match(connection, run["id"], which)
+    of_run = select(SESSION.c.id, SESSION.c.key).where(SESSION.c.run_id == run["id"]).order_by(SESSION.c.id)
+    if which.isascii() and which.isdigit() and 0 < int(which) <= LARGEST:
+        at_position = connection.execute(of_run.offset(int(which) - 1).limit(1)).one_or_none()
+        if at_position is not None:
+            return int(at_position.id)
+    prefix = which.lower()
+    found = connection.execute(of_run.where(SESSION.c.key.startswith(prefix, autoescape=True)).limit(4)).all() if prefix else []
     if not found:
         raise StoreError(f"run {run['name']!r} has no session {which!r}; expected its number in the run, from 1, or the start of its key")
     if len(found) > 1:
-        keys = ", ".join(key for _, key in found)
-        raise StoreError(f"run {run['name']!r} has several sessions that begin with {which!r} ({keys} …); give more of the key")
-    return _read(connection, run, SESSION.c.id == found[0][0], with_turns=True)[0][1]
+        keys = ", ".join(row.key for row in found[:3])
+        raise StoreError(f"run {run['name']!r} has several sessions {which!r} ({keys} …); give more of the key")
+    return int(found[0].id)
+
+
+def _read(connection: Connection, run: RowMapping, condition: ColumnElement[bool], *, with_turns: bool) -> list[tuple[int, Session]]:
+    rows = connection.execute(
+        select(SESSION, *_PROFILE_COLUMNS).join(PROFILE).where(SESSION.c.run_id == run["id"], condition).order_by(SESSION.c.id).limit(PAGE)
+    )
+    page = [row._asdict() for row in rows]
+    turns = read_turns(connection, [row["id"] for row in page]) if with_turns else {}
+    return [(row["id"], read_session(row, run["name"], turns.get(row["id"], ()))) for row in page]
 
 
 def list_records(connection: Connection, session_id: int) -> list[tuple[int, Record]]:

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from practicum.backends.limits import RAMP_CEILING, RAMP_START, InFlight
+
+
+async def test_a_number_that_the_user_gave_is_obeyed_at_once() -> None:
+    flight = InFlight(1000)
+    for _ in range(1000):
+        await asyncio.wait_for(flight.enter(), 1)
+    late = asyncio.create_task(flight.enter())
+    await asyncio.sleep(0)
+    assert (flight.in_flight, flight.waiting, late.done()) == (1000, 1, False)
+    flight.leave()
+    await late
+    assert (flight.in_flight, flight.peak) == (1000, 1000)
+
+
+def test_without_a_number_it_doubles_each_round_trip_up_to_the_ceiling() -> None:
+    flight = InFlight()
+    limits = [flight.limit]
+    while flight.limit < RAMP_CEILING:
+        for _ in range(flight.limit):
+            flight.answered()
+        limits.append(flight.limit)
+    assert limits == [RAMP_START, 16, 32, 64, 128, RAMP_CEILING]
+    flight.answered()
+    assert flight.limit == RAMP_CEILING
+
+
+def test_it_backs_off_once_for_a_burst_and_recovers_to_the_users_number() -> None:
+    flight = InFlight(100)
+    flight.pushed_back(0)
+    flight.pushed_back(0)
+    assert flight.limit == 70
+    for _ in range(70 + 80 + 90):
+        flight.answered()
+    assert flight.limit == 100
+
+
+def test_it_never_falls_below_one() -> None:
+    flight = InFlight(2)
+    for stamp in range(5):
+        flight.pushed_back(stamp)
+    assert flight.limit == 1
+
+
+async def test_places_are_given_in_order() -> None:
+    flight, order = InFlight(1), []
+
+    async def call(name: str) -> None:
+        await flight.enter()
+        order.append(name)
+        await asyncio.sleep(0)
+        flight.leave()
+
+    await asyncio.gather(*(call(name) for name in "abcd"))
+    assert order == list("abcd")
+
+
+@pytest.mark.parametrize("handed_over", [False, True])
+async def test_a_cancelled_call_loses_no_place(handed_over: bool) -> None:
+    flight = InFlight(1)
+    await flight.enter()
+    waiting = asyncio.create_task(flight.enter())
+    await asyncio.sleep(0)
+    if handed_over:
+        flight.leave()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    if not handed_over:
+        flight.leave()
+    await asyncio.wait_for(flight.enter(), 1)
+    assert (flight.in_flight, flight.waiting) == (1, 0)
