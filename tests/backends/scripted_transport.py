@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from practicum.backends.transport import Answer
+from practicum.backends.transport import Answer, Body
 
 Step = Answer | Exception | Callable[[dict[str, Any]], Answer]
 
@@ -38,12 +38,12 @@ class ScriptedTransport:
         self.probes = 0
         self.closed = False
 
-    async def send(self, target: str, body: bytes | None, *, timeout: float) -> Answer:  # noqa: ASYNC109 - the protocol's
+    async def send(self, target: str, body: Body | None, *, timeout: float) -> Answer:  # noqa: ASYNC109 - the protocol's
         if body is None:
             self.probes += 1
         else:
-            self.bodies.append(body)
-            self.sent.append((target, orjson.loads(body)))
+            self.bodies.append(b"".join(body))
+            self.sent.append((target, orjson.loads(self.bodies[-1])))
         step = self._steps.pop(0) if len(self._steps) > 1 else self._steps[0]
         if isinstance(step, Exception):
             raise step

@@ -29,7 +29,7 @@ class Bench:
     async def call(self) -> Answer:
         stamp = await self.endpoint.enter()
         try:
-            return await self.endpoint.exchange(stamp, "/x", b"{}", timeout=5)
+            return await self.endpoint.exchange(stamp, "/x", [b"{}"], timeout=5)
         finally:
             self.endpoint.flight.leave()
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from practicum.backends import CallBudget, Endpoint, OpenAIBackend, Request
-from practicum.backends.transport import Answer, BrokenError, NotSentError, SlowError
+from practicum.backends.transport import Answer, Body, BrokenError, NotSentError, SlowError
 from practicum.core import Form, Message, Sampling
 from practicum.errors import BackendError, EndpointError
 from tests.backends.scripted_transport import ScriptedTransport, Step, completion, refusal
@@ -280,7 +280,7 @@ async def test_draining_refuses_who_waits_and_lets_who_is_in_flight_end() -> Non
     gate = asyncio.Event()
 
     class Slow(ScriptedTransport):
-        async def send(self, target: str, body: bytes | None, *, timeout: float) -> Answer:  # noqa: ASYNC109 - the protocol's
+        async def send(self, target: str, body: Body | None, *, timeout: float) -> Answer:  # noqa: ASYNC109 - the protocol's
             await gate.wait()
             return await super().send(target, body, timeout=timeout)
 

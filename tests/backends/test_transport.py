@@ -88,7 +88,7 @@ async def test_a_post_carries_body_key_and_length(opened: Callable[[str], Transp
 
     async with serving(handle) as url:
         transport = opened(url)
-        answer = await transport.send("/chat/completions", b'{"q": 2}', timeout=5)
+        answer = await transport.send("/chat/completions", [b'{"q": 2}'], timeout=5)
         await transport.aclose()
     line, headers, body = seen[0]
     assert line == "POST /v1/chat/completions HTTP/1.1"
@@ -124,7 +124,7 @@ async def test_a_connection_is_used_again(opened: Callable[[str], Transport]) ->
 
     async with serving(handle) as url:
         transport = opened(url)
-        bodies = [(await transport.send("/x", b"{}", timeout=5)).body for _ in range(3)]
+        bodies = [(await transport.send("/x", [b"{}"], timeout=5)).body for _ in range(3)]
         await transport.aclose()
     assert (bodies, connections) == ([b"1", b"2", b"3"], 1)
 
@@ -132,7 +132,7 @@ async def test_a_connection_is_used_again(opened: Callable[[str], Transport]) ->
 async def test_a_server_that_closes_after_each_answer_is_connected_anew(opened: Callable[[str], Transport]) -> None:
     async with serving(answering(ok(b"1", "Connection: close\r\n"))) as url:
         transport = opened(url)
-        assert [(await transport.send("/x", b"{}", timeout=5)).body for _ in range(2)] == [b"1", b"1"]
+        assert [(await transport.send("/x", [b"{}"], timeout=5)).body for _ in range(2)] == [b"1", b"1"]
         await transport.aclose()
 
 
@@ -147,7 +147,7 @@ async def test_a_server_that_closes_after_each_answer_is_connected_anew(opened: 
 async def test_every_way_to_mark_the_end_of_a_body_is_read(opened: Callable[[str], Transport], raw: bytes) -> None:
     async with serving(answering(raw)) as url:
         transport = opened(url)
-        assert (await transport.send("/x", b"{}", timeout=5)).body == b"abcde"
+        assert (await transport.send("/x", [b"{}"], timeout=5)).body == b"abcde"
         await transport.aclose()
 
 
@@ -155,7 +155,7 @@ async def test_statuses_are_returned_not_raised(opened: Callable[[str], Transpor
     raw = b"HTTP/1.1 429 Too Many\r\nRetry-After: 3\r\nContent-Length: 2\r\n\r\nno"
     async with serving(answering(raw)) as url:
         transport = opened(url)
-        answer = await transport.send("/x", b"{}", timeout=5)
+        answer = await transport.send("/x", [b"{}"], timeout=5)
         await transport.aclose()
     assert (answer.status, answer.headers[b"retry-after"], answer.body) == (429, b"3", b"no")
 
@@ -165,7 +165,7 @@ async def test_a_refused_connection_says_that_nothing_was_sent(opened: Callable[
         pass
     transport = opened(url)
     with pytest.raises(NotSentError):
-        await transport.send("/x", b"{}", timeout=5)
+        await transport.send("/x", [b"{}"], timeout=5)
     await transport.aclose()
 
 
@@ -174,7 +174,7 @@ async def test_a_broken_answer_says_that_the_server_may_have_served(opened: Call
     async with serving(answering(raw)) as url:
         transport = opened(url)
         with pytest.raises(BrokenError):
-            await transport.send("/x", b"{}", timeout=5)
+            await transport.send("/x", [b"{}"], timeout=5)
         await transport.aclose()
 
 
@@ -189,8 +189,8 @@ async def test_time_runs_out_and_the_next_exchange_is_not_disturbed(opened: Call
     async with serving(handle) as url:
         transport = opened(url)
         with pytest.raises(SlowError):
-            await transport.send("/x", b"{}", timeout=0.05)
-        assert (await transport.send("/x", b"{}", timeout=5)).body == b"fine"
+            await transport.send("/x", [b"{}"], timeout=0.05)
+        assert (await transport.send("/x", [b"{}"], timeout=5)).body == b"fine"
         await transport.aclose()
 
 
@@ -203,7 +203,7 @@ async def test_many_at_once_each_get_their_own_answer(opened: Callable[[str], Tr
     async with serving(handle) as url:
         transport = opened(url)
         bodies = [b"%d" % number * 3000 for number in range(50)]
-        answers = await asyncio.gather(*(transport.send("/x", body, timeout=5) for body in bodies))
+        answers = await asyncio.gather(*(transport.send("/x", [body], timeout=5) for body in bodies))
         await transport.aclose()
     assert [answer.body for answer in answers] == bodies
 
@@ -220,12 +220,12 @@ async def test_a_cancelled_exchange_does_not_answer_the_next(opened: Callable[[s
 
     async with serving(handle) as url:
         transport = opened(url)
-        task = asyncio.create_task(transport.send("/x", b"first", timeout=5))
+        task = asyncio.create_task(transport.send("/x", [b"first"], timeout=5))
         await got_it.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert (await transport.send("/x", b"second", timeout=5)).body == b"second"
+        assert (await transport.send("/x", [b"second"], timeout=5)).body == b"second"
         await transport.aclose()
 
 
@@ -238,15 +238,15 @@ async def test_what_a_server_says_unasked_is_no_answer() -> None:
 
     async with serving(handle) as url:
         transport = PlainTransport(read_address(url), None)
-        assert (await transport.send("/x", b"{}", timeout=5)).body == b"asked"
-        assert (await transport.send("/x", b"{}", timeout=5)).body == b"asked"  # on a new connection
+        assert (await transport.send("/x", [b"{}"], timeout=5)).body == b"asked"
+        assert (await transport.send("/x", [b"{}"], timeout=5)).body == b"asked"  # on a new connection
         await transport.aclose()
 
 
 async def test_closing_the_pool_ends_what_is_under_way() -> None:
     async with serving(never) as url:
         transport = PlainTransport(read_address(url), None)
-        task = asyncio.create_task(transport.send("/x", b"{}", timeout=60))
+        task = asyncio.create_task(transport.send("/x", [b"{}"], timeout=60))
         await asyncio.sleep(pool.SWEEP_SECONDS / 5)
         await transport.aclose()
         with pytest.raises(BrokenError):
@@ -260,7 +260,7 @@ async def test_https_is_answered_where_the_certificate_is_trusted(monkeypatch: p
     async with serving(answering(ok(b"safe")), tls=context) as url:
         transport = open_transport(url, "k")
         assert isinstance(transport, LibraryTransport)
-        assert (await transport.send("/x", b"{}", timeout=5)).body == b"safe"
+        assert (await transport.send("/x", [b"{}"], timeout=5)).body == b"safe"
         await transport.aclose()
 
 
@@ -270,7 +270,7 @@ async def test_https_with_an_unknown_certificate_is_refused() -> None:
     async with serving(answering(ok(b"safe")), tls=context) as url:
         transport = open_transport(url, "k")
         with pytest.raises(NotSentError, match="certificate"):
-            await transport.send("/x", b"{}", timeout=5)
+            await transport.send("/x", [b"{}"], timeout=5)
         await transport.aclose()
 
 

@@ -15,7 +15,8 @@ GOODBYES = """
 那我们今天就先聊到这里。|我们下次再继续。|我们下次继续探讨如何与继母建立更好的关系。|再见，李琼小姐。祝你一切顺利。|祝您早日走出困境！
 有需要随时来找我。|谢谢老师，再见老师|感谢您的帮助，我会努力的。|谢谢你，我会努力的。|再次感谢你！|那我们下周三同一时间再见。|那就先和你说再见了
 不客气，期待下一次与您的交流。|时间差不多到了，我们下次再聊。|好，拜拜啦，谢谢你！|好的，bye bye~|欢迎随时回来。
-Goodbye.|Bye!|Okay, thank you. Bye bye!|See you next week.|I'll see you next week.|Thanks, see you then!|Take care.|I’ll see you on Thursday.
+Goodbye.|Bye!|Okay, thank you. Bye bye!|See you next week.|I'll see you next week.|Thanks, see you then!|Take care.
+I’ll see you on Thursday.
 Take care of yourself, and goodbye for now.|Until next time.|Talk to you later.|That's all for today.|That's all we have time for today.
 Let's stop here for today.|I have to go now.|We'll continue next week.|Let's pick this up next time.|Good luck with everything.
 Thank you for everything.|I wish you all the best.|I look forward to seeing you next week.|Have a good day.|My door is always open.
@@ -27,8 +28,10 @@ NO_GOODBYES = """
 他一生气我就先走了，后来我们再也没说话，我整个人都很乱，也不知道该怎么办，每天都在想这件事。|感谢您来寻求帮助。我们先聊聊近况。
 能不能说说那天再见他的情形|我得走出来|我真的要走很远的路|下周我有考试|我下次还是会和他聊这个|我先说说我的情况|回头想想我挺后悔的
 谢谢您的建议，我会试试。但是我还是担心他不理我，我不知道该怎么办才好。|请你随时向我倾诉你的想法
-I couldn't say goodbye to my mother|saying goodbye is hard|I never said goodbye.|I have to take care of my kids.|I want to see you next to me
-My mother takes care of me.|I see.|Goodbyes are hard for me.|He just left without a goodbye kiss.|Should I say goodbye?|He said "take care" and left.
+I couldn't say goodbye to my mother|saying goodbye is hard|I never said goodbye.|I have to take care of my kids.
+I want to see you next to me
+My mother takes care of me.|I see.|Goodbyes are hard for me.|He just left without a goodbye kiss.|Should I say goodbye?
+He said "take care" and left.
 I need to go back to that day.|I have to go to school every day and I hate it.|Thank you for asking about that. What did you feel?
 """
 

@@ -6,6 +6,7 @@ import orjson
 
 from practicum.backends.base import Request
 from practicum.backends.templates import TEMPLATES
+from practicum.backends.transport import Body
 from practicum.core import Form, Message
 
 
@@ -31,20 +32,23 @@ class GrownBody:
         self._count = 0
         self._last: Message | None = None
 
-    def encode(self, request: Request, parameters: bytes) -> bytes:
-        """Return the whole body: what is new is encoded and kept, tail and parameters are added for this once."""
+    def encode(self, request: Request, parameters: bytes) -> Body:
+        """Return the whole body: what is new is encoded and kept, tail and parameters are added for this once.
+
+        The first piece is the grown text itself, not a copy: encode again only when the answer is there.
+        """
         messages = request.messages
+        there = len(messages)
         # The thread's messages only grow. Should a caller show others under the same name, nothing stale is sent.
-        if self._count and (len(messages) < self._count or messages[self._count - 1] != self._last):
+        if self._count and (there < self._count or messages[self._count - 1] != self._last):
             self._forget()
-        if len(messages) > self._count:
-            grow = self._grow_chat if request.form is Form.CHAT else self._grow_transcript
-            for message in messages[self._count :]:
-                grow(message, request)
-                self._count += 1
-            self._last = message
+        grow = self._grow_chat if request.form is Form.CHAT else self._grow_transcript
+        for index in range(self._count, there):
+            self._last = messages[index]
+            grow(self._last, request)
+            self._count += 1
         end = self._end_of_chat(request) if request.form is Form.CHAT else self._end_of_transcript(request)
-        return b"".join((self._text, end, parameters))
+        return (self._text, end + parameters)
 
     def _grow_chat(self, message: Message, _: Request) -> None:
         if self._count:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 _STAT = Path("/proc/stat")
@@ -12,34 +12,34 @@ _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _SAMPLE_SECONDS = 0.3
 
 
-def free_cores() -> int:
+def free_cores(*, stat: Path = _STAT, quota: Path = _QUOTA, sleep: Callable[[float], None] = time.sleep) -> int:
     """Return the cores that are idle now, at least 1; takes 0.3 s on Linux.
 
     Counted are cores that the process may run on, within its container's quota. llama.cpp's threads wait for each other
-    at every step, so that one thread too many on a busy machine makes it slower by far.
+    at every step: one thread too many on a busy machine makes it slower by far.
     """
     mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
     try:
-        before = _idle(_STAT.read_text(), mine)
-        time.sleep(_SAMPLE_SECONDS)
-        idle = (_idle(_STAT.read_text(), mine) - before) / os.sysconf("SC_CLK_TCK") / _SAMPLE_SECONDS
+        before = _idle_ticks(stat, mine)
+        sleep(_SAMPLE_SECONDS)
+        idle = (_idle_ticks(stat, mine) - before) / os.sysconf("SC_CLK_TCK") / _SAMPLE_SECONDS
     except OSError:
         # Not Linux: the mean of the last minute is all that there is.
         idle = len(mine) - (os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0)
-    return max(1, round(min(idle, len(mine), _quota(len(mine)))))
+    return max(1, round(min(idle, len(mine), _quota(quota))))
 
 
-def _idle(stat: str, cores: Collection[int]) -> float:
-    """Return the ticks that these cores have been idle since the machine started, from /proc/stat's text."""
+def _idle_ticks(stat: Path, cores: Collection[int]) -> int:
+    """Return how long these cores have idled or waited for a disk since the machine started."""
     names = {f"cpu{core}" for core in cores}
-    rows = (line.split() for line in stat.splitlines())
-    return sum(int(row[4]) + int(row[5]) for row in rows if row[0] in names)
+    rows = (line.split() for line in stat.read_text().splitlines())
+    return sum(int(row[4]) + int(row[5]) for row in rows if row and row[0] in names)
 
 
-def _quota(without: int) -> float:
-    """Return the cores that the container's quota amounts to; `without` where there is none."""
+def _quota(path: Path) -> float:
+    """Return the cores that the container may use; infinite where nothing limits them."""
     try:
-        share, period = _QUOTA.read_text().split()
+        share, period = path.read_text().split()
         return int(share) / int(period)
     except (OSError, ValueError):
-        return without
+        return float("inf")

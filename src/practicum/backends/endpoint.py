@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from practicum.backends.base import Notify
 from practicum.backends.limits import InFlight, PerMinute
-from practicum.backends.transport import Answer, BrokenError, NotSentError, SlowError, Transport
+from practicum.backends.transport import Answer, Body, BrokenError, NotSentError, SlowError, Transport
 from practicum.errors import EndpointError
 
 FIRST_ANSWER_SECONDS = 20.0
@@ -87,7 +87,7 @@ class Endpoint:
                 return stamp
             self.flight.leave()
 
-    async def exchange(self, stamp: int, target: str, body: bytes, *, timeout: float) -> Answer:  # noqa: ASYNC109 - see Transport
+    async def exchange(self, stamp: int, target: str, body: Body, *, timeout: float) -> Answer:  # noqa: ASYNC109 - see Transport
         """Send one attempt and learn from what comes back.
 
         Raises:

@@ -8,7 +8,7 @@ from typing import cast
 
 import httptools
 
-from practicum.backends.transport import CONNECT_SECONDS, KEPT_HEADERS, Address, Answer, BrokenError, NotSentError, SlowError
+from practicum.backends.transport import CONNECT_SECONDS, KEPT_HEADERS, Address, Answer, Body, BrokenError, NotSentError, SlowError
 
 SWEEP_SECONDS = 0.25
 """How often deadlines are looked at: one timer for all connections instead of one a call."""
@@ -91,7 +91,7 @@ class PlainTransport:
         self._busy: set[_Connection] = set()
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def send(self, target: str, body: bytes | None, *, timeout: float) -> Answer:  # noqa: ASYNC109 - see Transport
+    async def send(self, target: str, body: Body | None, *, timeout: float) -> Answer:  # noqa: ASYNC109 - see Transport
         """See `Transport`."""
         loop = asyncio.get_running_loop()
         connection = self._take_idle() or await self._connect(loop)
@@ -107,7 +107,7 @@ class PlainTransport:
             connection.fail(BrokenError("cancelled"))
             raise
 
-    def _message(self, target: str, body: bytes | None) -> Iterable[bytes]:
+    def _message(self, target: str, body: Body | None) -> Iterable[bytes | bytearray]:
         if body is None:
             return (f"GET {self._address.path}{target} HTTP/1.1\r\n{self._headers}\r\n".encode(),)
         head = self._heads.get(target)
@@ -116,7 +116,7 @@ class PlainTransport:
                 f"POST {self._address.path}{target} HTTP/1.1\r\n{self._headers}Content-Type: application/json\r\nContent-Length: ".encode()
             )
             self._heads[target] = head
-        return (head, b"%d\r\n\r\n" % len(body), body)
+        return (head, b"%d\r\n\r\n" % sum(map(len, body)), *body)
 
     def _take_idle(self) -> _Connection | None:
         while self._idle:

@@ -35,14 +35,14 @@ class SlotTable:
                 await turn
             except asyncio.CancelledError:
                 if turn.done() and not turn.cancelled():
-                    self._wake()  # woken and cancelled at once: the slot is another's
+                    self._wake()  # woken, but gone: the slot is another's
                 raise
         return self._taken[thread]
 
     def release(self, thread: str) -> None:
         """Give the thread's slot back; unknown threads are ignored."""
         if (slot := self._taken.pop(thread, None)) is not None:
-            # Last in, last out: a slot that has just been left may still finish what was cancelled there.
+            # To the end of the queue: a slot that has just been left may still be finishing what was cancelled there.
             self._free.append(slot)
             self._wake()
 

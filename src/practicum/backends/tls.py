@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import aiohttp
 
-from practicum.backends.transport import CONNECT_SECONDS, KEPT_HEADERS, Answer, BrokenError, NotSentError, SlowError
+from practicum.backends.transport import CONNECT_SECONDS, KEPT_HEADERS, Answer, Body, BrokenError, NotSentError, SlowError
 
 
 class LibraryTransport:
@@ -28,14 +28,14 @@ class LibraryTransport:
             )
         return self._session
 
-    async def send(self, target: str, body: bytes | None, *, timeout: float) -> Answer:  # noqa: ASYNC109 - see Transport
+    async def send(self, target: str, body: Body | None, *, timeout: float) -> Answer:  # noqa: ASYNC109 - see Transport
         """See `Transport`."""
         limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_SECONDS)
         headers = {"Content-Type": "application/json"} if body is not None else {}
         method = "GET" if body is None else "POST"
         try:
             async with self._open().request(
-                method, self._base + target, data=body, headers=headers, timeout=limits, allow_redirects=False
+                method, self._base + target, data=None if body is None else b"".join(body), headers=headers, timeout=limits, allow_redirects=False
             ) as answer:
                 return Answer(answer.status, _kept(answer.headers), await answer.read())
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as problem:

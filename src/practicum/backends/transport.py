@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from practicum.errors import ConfigError
@@ -18,6 +18,10 @@ KEPT_HEADERS = frozenset({b"retry-after", b"retry-after-ms", b"x-request-id", b"
 
 CONNECT_SECONDS = 10.0
 """A server that does not take a connection within this is as good as one that refuses it."""
+
+
+Body = Sequence[bytes | bytearray]
+"""JSON in pieces, sent one after the other: a grown body is sent from where it lies. It must not change until the answer is there."""
 
 
 class Answer(NamedTuple):
@@ -48,12 +52,12 @@ class SlowError(TransportError):
 class Transport(Protocol):
     """A pool of connections to one address."""
 
-    async def send(self, target: str, body: bytes | None, *, timeout: float) -> Answer:  # noqa: ASYNC109 - a coarse sweep, not a timer a call
+    async def send(self, target: str, body: Body | None, *, timeout: float) -> Answer:  # noqa: ASYNC109 - a coarse sweep, not a timer a call
         """Post `body` to the address + `target` (or get it, where `body` is None) and return the whole answer.
 
         Args:
             target: Path below the address, e.g. `/chat/completions`.
-            body: JSON, or None for a GET.
+            body: JSON in pieces, or None for a GET.
             timeout: Seconds for the whole exchange; the pool may add up to a quarter of a second.
 
         Raises:

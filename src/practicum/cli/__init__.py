@@ -31,7 +31,7 @@ __all__ = ["app", "main"]
 class _Door(TyperGroup):
     """Tells mistakes in a line each; a bug keeps its traceback."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:  # typer copies click's Context into itself, under a private name
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()  # a reader that has left is noticed here, where it is still handled
@@ -54,7 +54,7 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"practicum {VERSION}")
         raise typer.Exit

@@ -35,7 +35,7 @@ def export(
     include_risk: Annotated[bool, typer.Option("--include-risk", help="Keep sessions in which a risk was found.")] = False,
     db: Db = DEFAULT_DB,
 ) -> None:
-    """Write a run's sessions into files, and say what was left out and why."""
+    """Write a run's sessions into files, and say what was left out."""
     for line in export_run(run, form=form, out=out, include_risk=include_risk, db=db).lines():
         print(line)
 

@@ -44,9 +44,9 @@ def pull(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before the download.")] = False,
 ) -> None:
-    """Fetch a model's weights into the cache, checked by SHA-256; an interrupted download is continued.
+    """Fetch a model's weights, checked by SHA-256.
 
-    Size, licence and source are told first; on a terminal you are asked.
+    Size, licence and source are told first; on a terminal you are asked. An interrupted download is continued.
     """
     from practicum.backends import describe, find_model, is_present
 
@@ -61,7 +61,7 @@ def pull(
 
 @models.command()
 def path(name: Name) -> None:
-    """Print where a model's weights lie; exits with 1 if they are not there."""
+    """Print where a model's weights lie; exits with 1 without them."""
     from practicum.backends import find_model, is_present, model_path
 
     model = find_model(name)
@@ -72,7 +72,9 @@ def path(name: Name) -> None:
 
 @models.command()
 def verify(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A name from `practicum models list`; default: all that are here.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="A name from `practicum models list`; default: all that are here.")
+    ] = None,
 ) -> None:
     """Compare weights with their pinned SHA-256; exits with 1 if they differ."""
     from practicum.backends import CATALOG, find_model, is_present
@@ -86,7 +88,9 @@ def verify(
         if not intact:
             bad.append(model.name)
     if bad:
-        raise ModelFileError(f"not there, or not the pinned bytes: {', '.join(bad)}; `practicum models path` shows the file: delete it and pull it again")
+        raise ModelFileError(
+            f"not there, or not the pinned bytes: {', '.join(bad)}; `practicum models path` shows the file: delete it and pull it again"
+        )
     if not chosen:
         print("no model is here yet; `practicum models pull NAME` fetches one")
 

@@ -14,7 +14,10 @@ Db = Annotated[str, typer.Option("--db", metavar="URL", help="The store: sqlite:
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of the run; `practicum runs` lists them.")]
 
-MODEL = "BACKEND:NAME[@ADDRESS], e.g. openai:gpt-4.1, deepseek:deepseek-chat, openai:NAME@http://localhost:8000/v1, ollama:qwen2.5:7b, local:qwen2.5-coder-1.5b, script:FILE."
+MODEL = (
+    "BACKEND:NAME[@ADDRESS], e.g. openai:gpt-4.1, deepseek:deepseek-chat, openai:NAME@http://localhost:8000/v1, "
+    "ollama:qwen2.5:7b, local:qwen2.5-coder-1.5b, script:FILE."
+)
 """What a model's name looks like, for the help."""
 
 

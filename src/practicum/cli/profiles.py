@@ -23,12 +23,16 @@ def _profiles() -> None:
 @profiles.command()
 def check(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A .json, .jsonl or .csv file, a .txt file, or a folder of .txt files.", show_default=False)
+        Path,
+        typer.Argument(metavar="FILE", help="A .json, .jsonl or .csv file, a .txt file, or a folder of .txt files.", show_default=False),
     ],
     language: Annotated[Language | None, typer.Option("--language", help="Language of every profile; default: each one's own.")] = None,
     json: Json = False,
 ) -> None:
-    """Check a file of profiles and describe it; exits with 2 and a line for each bad row if it cannot be used."""
+    """Check a file of profiles and describe it.
+
+    Exits with 2, and a line for each bad row, if it cannot be used.
+    """
     from practicum.dataset import describe_profiles, read_profiles
 
     found = describe_profiles(read_profiles(file, language=language))

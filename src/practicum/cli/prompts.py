@@ -13,7 +13,10 @@ from practicum.errors import PromptError
 def prompts(
     name: Annotated[str | None, typer.Argument(metavar="[ID]", help="Print the text of this one.")] = None,
 ) -> None:
-    """List the bundled prompts, or print one; --client-prompt and --counselor-prompt of simulate take your own."""
+    """List the bundled prompts, or print one of them.
+
+    Your own go to simulate, as --client-prompt and --counselor-prompt.
+    """
     from practicum.roles import bundled_prompts
 
     known = {prompt.id: prompt for prompt in bundled_prompts()}

@@ -28,7 +28,10 @@ def show(
     db: Db = DEFAULT_DB,
     json: Json = False,
 ) -> None:
-    """Show a run's sessions, or one session word for word; --json adds the replies that were refused."""
+    """Show a run's sessions, or one session word for word.
+
+    With --json, a session comes with everything that was recorded, refused replies too.
+    """
     from practicum.store import Store
 
     with Store.open(db, create=False) as store:

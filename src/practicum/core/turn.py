@@ -9,6 +9,10 @@ from typing import Any
 from practicum.core.participant import Speaker
 
 
+NOTHING: Mapping[str, Any] = {}
+"""The state of a turn that has none: one object for all of them, never written to."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One answered model call."""
@@ -49,7 +53,7 @@ class Utterance:
     text: str
     call: Call | None = None
     """None where no model was asked: an opening, a person at a keyboard."""
-    state: Mapping[str, Any] = field(default_factory=dict)
+    state: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     """What the speaker inferred or the reply check marked; JSON-like."""
     records: tuple[Record, ...] = ()
     prompt_tokens: int = 0
@@ -67,7 +71,7 @@ class Turn:
     text: str
     """Never empty: the moderator refuses empty speech before a turn exists."""
     call: Call | None = None
-    state: Mapping[str, Any] = field(default_factory=dict)
+    state: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     """What the speaker or the moderator inferred (risk, check …), JSON-like; enough to resume and to read back."""
     prompt_tokens: int = 0
     completion_tokens: int = 0

@@ -49,19 +49,24 @@ _EN_CUES = (
     "meet",
     "have a",
     "today",
-    "now",
+    "for now",
     "next",
     "to go",
-    "must",
-    "should",
+    "to leave",
+    "get going",
+    "head out",
+    "must go",
+    "must leave",
+    "should go",
+    "should leave",
     "gotta",
-    "better",
+    "better go",
     "wish",
     "luck",
     "good night",
     "goodnight",
     "farewell",
-    "the best",
+    "all the best",
     "thank",
     "reach",
     "come back",
@@ -115,10 +120,10 @@ _EN = re.compile(
     rf"(?: (?:you|ya|to you|with you|with you again))? {_DAY}"
     r"|until (?:next (?:time|week)|then|we meet again)"
     # the hour is over, or the speaker leaves
-    r"|that's (?:all|it)(?: (?:the time )?(?:we have|i have|i've got))?(?: time)?(?: for)? (?:for )?(?:today|now)"
+    r"|that's (?:all|it)(?: (?:the time )?(?:we have|i have|i've got))?(?: time)?(?: for)? (?:today|now)"
     r"|(?:stop|end|leave it|wrap up|pause|finish|pick (?:this|it) up|continue)(?: (?:here|there|this|it|our session|again|up))*"
     r" (?:for )?(?:today|now|next (?:time|week|session))"
-    r"|(?:i )?(?:have to|need to|should|must|gotta|better|'ve got to|got to) (?:go|run|leave|head out|get going)(?: now)?"
+    r"|(?:i )?(?:have to|need to|should|must|gotta|better|got to) (?:go|leave|head out|get going)(?: now)?"
     # wishes at parting, and the door left open
     r"|(?:i hope you )?have a (?:good|great|nice|lovely|safe|wonderful|restful|peaceful) (?:\w+ )?"
     r"(?:day|one|evening|week|weekend|night|afternoon)"

@@ -18,7 +18,7 @@ _ASIDE = r"(?:\s*[（(][^（）()\n]{0,20}[）)])?"
 def _label(speaker: Speaker) -> str:
     """A label as models write it: bare or bracketed, bold or not, with an aside or not; a colon ends the bare ones."""
     name = f"(?:{_NAMES[speaker]})"
-    return rf"[*_#>\s]*(?:{name}[*_]*{_ASIDE}\s*[:：]|[【\[]\s*{name}\s*[】\]][*_]*\s*[:：]?)[*_]*\s*"
+    return rf"[*_#>\s]{{0,8}}(?:{name}[*_]*{_ASIDE}\s*[:：]|[【\[]\s*{name}\s*[】\]][*_]*\s*[:：]?)[*_]*\s*"
 
 
 _LEADING: Final = {speaker: re.compile(f"(?:{_label(speaker)})+", re.IGNORECASE) for speaker in Speaker}

@@ -26,7 +26,9 @@ def too_long(text: str, language: Language, limit_zh: int = 200, limit_en: int =
     Chinese: more than `limit_zh` Chinese characters (Qiu & Lan 2024), or more than `limit_en` Latin words. English: more than
     `limit_en` words, a Chinese character being one. So a reply in the wrong language is bounded too.
     """
-    if len(text) <= min(limit_zh, limit_en):  # most replies: neither count can exceed the text's length
+    # Most replies need no counting: a word takes two characters with its space, a Chinese character one.
+    most = (len(text) + 1) // 2 if text.isascii() else len(text)
+    if most <= min(limit_zh, limit_en):
         return False
     chinese, words = chinese_characters(text), english_words(text)
     if language == "zh":

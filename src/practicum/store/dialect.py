@@ -20,9 +20,6 @@ DEFAULT_URL = "sqlite:///practicum.db"
 BUSY_SECONDS = 30
 """How long to wait for another process that writes to the same file."""
 
-CHECKPOINT_PAGES = 4000
-"""16 MiB of log before it is moved into the database: a page of the session index is written once for many turns."""
-
 ADVICE = {
     "disk is full": "the disk is full; free some space and give the same command again: every turn that was said is kept",
     "readonly database": "it is read-only; make the file and its folder writable, or choose another --db",
@@ -93,7 +90,6 @@ def make_engine(url: URL) -> Engine:
         # Transactions are begun below: Python's own rule leaves schema changes outside of them.
         connection.isolation_level = None
         connection.execute("PRAGMA synchronous=FULL")
-        connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -1,0 +1,129 @@
+"""`practicum simulate`: profiles in, durable sessions out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from practicum.cli.console import print_json, tell
+from practicum.cli.options import DEFAULT_DB, MODEL, Db, Json
+from practicum.core import EndingPolicy, Language
+from practicum.errors import ConfigError, PracticumError
+
+if TYPE_CHECKING:
+    from practicum.build import Plan
+    from practicum.engine import RunResult
+
+
+def simulate(  # noqa: PLR0913 - one parameter an option
+    *,
+    profiles: Annotated[
+        Path,
+        typer.Option(
+            "--profiles",
+            metavar="FILE",
+            help="Client profiles: .json, .jsonl, .csv, .txt, or a folder of .txt files. `practicum profiles check FILE` looks into it.",
+            show_default=False,
+        ),
+    ],
+    client: Annotated[str | None, typer.Option("--client", metavar="MODEL", help=f"The client's model: {MODEL}")] = None,
+    counselor: Annotated[str | None, typer.Option("--counselor", metavar="MODEL", help="The counselor's model.")] = None,
+    run: Annotated[
+        str | None, typer.Option("--run", metavar="NAME", help="Name of the run; default: derived from all that determines its sessions.")
+    ] = None,
+    db: Db = DEFAULT_DB,
+    language: Annotated[Language | None, typer.Option("--language", help="Language of every session; default: each profile's own.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="Use the first N profiles only.")] = None,
+    per_profile: Annotated[int | None, typer.Option("--per-profile", metavar="N", help="Sessions for each profile; default: 1.")] = None,
+    max_exchanges: Annotated[
+        int | None, typer.Option("--max-exchanges", metavar="N", help="Most exchanges of a session; default: 50.")
+    ] = None,
+    ending: Annotated[
+        EndingPolicy | None,
+        typer.Option("--ending", help="What ends a session earlier. mutual (the default): both said goodbye. paper: the origin's rule."),
+    ] = None,
+    client_prompt: Annotated[
+        Path | None, typer.Option("--client-prompt", metavar="FILE", help="Your own prompt for the client (text or Jinja).")
+    ] = None,
+    counselor_prompt: Annotated[
+        Path | None, typer.Option("--counselor-prompt", metavar="FILE", help="Your own prompt for the counselor (text or Jinja).")
+    ] = None,
+    at_once: Annotated[
+        int | None,
+        typer.Option("--at-once", metavar="N", help="Calls in flight, from the start; default: what the servers or slots take."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of the whole run; default: 0.")] = None,
+    stop_on_risk: Annotated[
+        bool, typer.Option("--stop-on-risk", help="End a session at the first turn in which a risk is found; else it is only labelled.")
+    ] = False,
+    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file; --set and options override it.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key of the configuration, e.g. client.temperature=0.7.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Hold a session for every client profile, in a durable store.
+
+    The same command goes on where an earlier one was stopped.
+
+    Exits with 0 once every session has ended, 1 if some are still owed, 2 if the command is wrong, 130 if interrupted.
+    With --json the outcome is one JSON object on standard output, and progress is a JSON line every 5 s on standard error.
+    """
+    from practicum.build import plan_run
+    from practicum.cli.summary import print_plan, print_summary, print_what_next, read_run, status_of, summary
+    from practicum.dataset import read_profiles
+    from practicum.engine import read_config
+
+    flags = {
+        "client.model": client,
+        "client.prompt": client_prompt,
+        "counselor.model": counselor,
+        "counselor.prompt": counselor_prompt,
+        "run": run,
+        "language": language,
+        "limit": limit,
+        "per_profile": per_profile,
+        "max_exchanges": max_exchanges,
+        "ending.policy": ending,
+        "at_once": at_once,
+        "seed": seed,
+        "stop_on_risk": stop_on_risk or None,
+    }
+    refuse_memory(db)
+    configuration = read_config(flags, file=config, settings=settings or ())
+    plan = plan_run(configuration, read_profiles(profiles), settings={"profiles": str(profiles)})
+    if not json:
+        print_plan(plan, db)
+    result = _hold(plan, db, json=json)
+    info = read_run(result.run, db)
+    if json:
+        print_json(summary(plan, result, info))
+    else:
+        print()
+        print_summary(plan, result, info)
+        print_what_next(result, db)
+    raise typer.Exit(status_of(result))
+
+
+def _hold(plan: Plan, db: str, *, json: bool) -> RunResult:
+    from practicum.build import hold_run
+    from practicum.cli.live import watching
+    from practicum.cli.meter import Meter
+    from practicum.engine import Progress
+
+    progress = Progress()
+    try:
+        with watching(Meter(progress, plan.config), title=plan.name, json=json):
+            return hold_run(plan, db=db, progress=progress, signals=True)
+    except PracticumError:
+        if progress.turns:
+            tell(f"practicum: {progress.turns:,} turns were kept; the same command goes on after them")
+        raise
+
+
+def refuse_memory(db: str) -> None:
+    """Refuse a store that would be gone with the command that has filled it."""
+    if db in ("sqlite://", "sqlite:///", "sqlite:///:memory:"):
+        raise ConfigError(f"db: {db} lives in memory and is lost when the command ends; name a file, e.g. {DEFAULT_DB}")
