@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from benchmarks.fakeserver import FakeServer
 from benchmarks.meter import Cost, Watched, measure, python
+from benchmarks.table import Verdict
 
 PROFILES = 1000
 """Profiles that a benchmark has; more sessions are several of each."""
@@ -86,8 +87,12 @@ class Bench:
     server: FakeServer
     folder: Path
     quick: bool
-    """Small sizes: a smoke test, whose verdicts mean little."""
+    """Small sizes: a smoke test."""
     _measured: dict[tuple[Load, bool], Rivals] = field(default_factory=dict)
+
+    def verdict(self, reached: bool) -> Verdict:
+        """Return the verdict on a figure that only full sizes can give."""
+        return Verdict.TOO_SMALL if self.quick else Verdict.of(reached)
 
     def both(self, load: Load, rounds: int, *, track: bool = False) -> Rivals:
         """Measure a load `rounds` times, ours and the reference in turns; figures that ask for the same share the runs."""

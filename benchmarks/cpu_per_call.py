@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from benchmarks.bench import Bench, best_cpu
 from benchmarks.loads import long_sessions
-from benchmarks.table import Row, Verdict
+from benchmarks.table import Row
 
 
 def measure_figure(bench: Bench) -> list[Row]:
@@ -23,7 +23,7 @@ def measure_figure(bench: Bench) -> list[Row]:
             reach="≤ 0.25 ms and ≤ 3 × reference",
             ours=f"{ours:.3f} ms ({ours / reference:.1f} ×)",
             reference=f"{reference:.3f} ms",
-            verdict=Verdict.of(ours <= min(0.25, 3 * reference)),
+            verdict=bench.verdict(ours <= min(0.25, 3 * reference)),
             detail={
                 "ours": [cost.cpu_ms_per_call for cost in costs.ours],
                 "reference": [cost.cpu_ms_per_call for cost in costs.reference],

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.bench import Bench, Load
 from benchmarks.loads import long_sessions, short_sessions
 from benchmarks.meter import MeterError, Watched
-from benchmarks.table import Row, Verdict
+from benchmarks.table import Row
 
 
 def measure_figure(bench: Bench) -> list[Row]:
@@ -25,7 +25,7 @@ def _memory(bench: Bench) -> Row:
         reach="≤ 150 MiB",
         ours=f"{ours:.0f} MiB",
         reference=f"{max(cost.rss_mib for cost in costs.reference):.0f} MiB",
-        verdict=Verdict.of(ours <= 150),
+        verdict=bench.verdict(ours <= 150),
         detail={"ours": [cost.rss_mib for cost in costs.ours], "reference": [cost.rss_mib for cost in costs.reference]},
     )
 
@@ -48,7 +48,7 @@ def _growth(bench: Bench) -> Row:
         reach="≤ 100 KiB",
         ours=f"{ours:.0f} KiB",
         reference=f"{reference:.0f} KiB",
-        verdict=Verdict.of(ours <= 100),
+        verdict=bench.verdict(ours <= 100),
         detail={"mib": {"many": max(cost.rss_mib for cost in costs.ours), "few": small.ours[0].rss_mib}},
     )
 
@@ -61,7 +61,7 @@ def _start(bench: Bench) -> Row:
         measure="CPU from start to first call, fresh store",
         reach="≤ 0.8 s",
         ours=f"{min(starts):.2f} s",
-        verdict=Verdict.of(min(starts) <= 0.8),
+        verdict=bench.verdict(min(starts) <= 0.8),
         detail={"cpu_s": starts},
     )
 

@@ -16,7 +16,7 @@ from statistics import linear_regression, median
 from benchmarks.bench import Bench, Load
 from benchmarks.loads import long_sessions
 from benchmarks.meter import Cost
-from benchmarks.table import Row, Verdict
+from benchmarks.table import Row
 
 
 def measure_figure(bench: Bench) -> list[Row]:
@@ -31,7 +31,7 @@ def measure_figure(bench: Bench) -> list[Row]:
             reach="≤ 1.5 ×",
             ours=f"{median(ours):.2f} ×",
             reference=f"{median(reference):.2f} ×",
-            verdict=Verdict.of(median(ours) <= 1.5),
+            verdict=bench.verdict(median(ours) <= 1.5),
             detail={"ours": ours, "reference": reference, "ms_by_call": [prices(cost, load) for cost in costs.ours]},
         )
     ]

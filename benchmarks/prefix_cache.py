@@ -43,7 +43,7 @@ def measure_figure(bench: Bench) -> list[Row]:
 
 
 def _row(bench: Bench, form: Form) -> Row:
-    exchanges, words = (4, 12) if bench.quick else (20, 60)
+    exchanges, words = (3, 8) if bench.quick else (20, 60)
     settings = {
         "client.form": form, "counselor.form": form, "client.max_tokens": words, "counselor.max_tokens": words,
         "check.ask_again": 0, "ending.min_exchanges": 1000,  # neither a second asking nor an early goodbye
@@ -95,6 +95,7 @@ def _tail_tokens(form: Form) -> dict[str, int]:
     params = xllamacpp.CommonParams()
     params.model.path = str(model_path(find_model(MODEL)))
     params.n_ctx = 512
+    params.verbosity = -1
     server = xllamacpp.Server(params)
 
     def count(text: str) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from benchmarks.bench import Bench, Load
 from benchmarks.meter import Cost
-from benchmarks.table import Row, Verdict
+from benchmarks.table import Row
 
 
 def measure_figure(bench: Bench) -> list[Row]:
@@ -30,7 +30,7 @@ def measure_figure(bench: Bench) -> list[Row]:
             reach="≤ 1.1 ×",
             ours=f"{ours:.2f} ×",
             reference=f"{_ratio(start.reference, small.reference, large.reference, few, many):.2f} ×",
-            verdict=Verdict.of(ours <= 1.1),
+            verdict=bench.verdict(ours <= 1.1),
             detail={str(count): [cost.cpu_s for cost in run.ours] for count, run in ((1, start), (few, small), (many, large))},
         )
     ]

@@ -20,6 +20,7 @@ class Verdict(StrEnum):
     REACHED = "reached"
     MISSED = "MISSED"
     NOT_MEASURED = "not measured"
+    TOO_SMALL = "too small to tell"
 
     @classmethod
     def of(cls, reached: bool) -> Verdict:

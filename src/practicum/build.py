@@ -310,6 +310,7 @@ def hold_run(
         planned = {session.key: session.profile for session in plan.sessions()}
         store.plan_sessions(run, plan.sessions())
         due = [Appointment(owed.id, owed.key, planned[owed.key]) for owed in store.owed_sessions(run) if owed.key in planned]
+        progress.in_flight = lambda: sum(backend.under_way for backend in backends.all())
         progress.planned, progress.done_before = len(planned), len(planned) - len(due)
         if backends.addresses():
             capacity = sum(backend.capacity for backend in backends.all()) if plan.config.at_once else 256 * backends.addresses()

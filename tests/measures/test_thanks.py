@@ -8,7 +8,7 @@ from practicum.measures import says_thanks
 
 THANKS = """
 谢谢你|谢谢您的建议，我会考虑|好的，谢谢|非常感谢！|我真的很感谢您|谢谢老师|嗯，谢谢心理咨询师|谢谢了|多谢您|我对您非常感激|我会试试。谢谢你的建议！|我想谢谢您
-Thank you.|Thanks!|Okay, thank you so much|I really appreciate it.|I'm grateful for your help|Well, thanks again.
+Thank you.|Thanks!|Okay, thank you so much|I really appreciate it.|I'm grateful for your help|I’m grateful to you|Well, thanks again.
 I can’t thank you enough. No, really, thank you
 """
 NO_THANKS = """

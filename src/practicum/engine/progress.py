@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -47,6 +47,8 @@ class Progress:
     """Requests sent for the replies that were taken."""
     calls: int = 0
     """Replies taken."""
+    in_flight: Callable[[], int] = lambda: 0
+    """Calls between asking and answer now, those that wait for a place included."""
     notes: list[str] = field(default_factory=list)
     """What the user should know, once each: a parameter dropped, an endpoint waited for."""
 

@@ -1,8 +1,8 @@
 """Goodbyes: the origin's eleven substrings, and a reading of how a turn ends.
 
 `says_goodbye` counts what real sessions end with (SmileChat and CPsyCounD, last turns read by eye): goodbyes, meeting
-again, leaving, the hour being over, wishes at parting, the door left open, thanks for the whole. Encouragement (加油)
-and thanks for one answer are not goodbyes.
+again, leaving, the hour being over, wishes at parting, the door left open, thanks for the whole, thanks with a
+resolution (谢谢你，我会努力的). Encouragement (加油) and thanks for one answer are not goodbyes.
 """
 
 from __future__ import annotations

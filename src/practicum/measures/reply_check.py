@@ -107,11 +107,5 @@ def repair(text: str, speaker: Speaker) -> str:
     Returns:
         What is left, stripped; "" if nothing is. To repair it again changes nothing.
     """
-    while (shorter := _repair_once(text, speaker)) != text:  # what one cut uncovers may be another label
-        text = shorter
-    return text
-
-
-def _repair_once(text: str, speaker: Speaker) -> str:
     text = cut_other_side(strip_label(text.strip(), speaker), speaker)
     return first_paragraph(text) if speaker is Speaker.COUNSELOR else text.strip()
