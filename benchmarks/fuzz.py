@@ -144,7 +144,7 @@ class DamagingTransport:
 
     next: Answer | Exception
 
-    async def send(self, target: str, body: bytes | None, *, timeout: float) -> Answer:  # noqa: ASYNC109 - the protocol's
+    async def send(self, target: str, body: object, *, timeout: float) -> Answer:  # noqa: ASYNC109 - the protocol's
         """Answer, or break."""
         if isinstance(self.next, Exception):
             raise self.next

