@@ -48,7 +48,7 @@ def main() -> int:
     """Measure, print the table, write the file; exit 1 if a figure is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the figures that the README claims.")
     parser.add_argument("figures", nargs="*", type=int, choices=[[], *FIGURES], metavar="FIGURE", help="1 to 10; all without one")
-    parser.add_argument("--quick", action="store_true", help="small sizes, under a minute: a smoke test, no figures")
+    parser.add_argument("--quick", action="store_true", help="small sizes, a minute or two: a smoke test, no figures")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the numbers go; results.json here, nowhere with --quick")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an ordinary exit: children are stopped, folders removed

@@ -88,43 +88,42 @@ class Bench:
     folder: Path
     quick: bool
     """Small sizes: a smoke test."""
-    _measured: dict[tuple[Load, bool], Rivals] = field(default_factory=dict)
+    _measured: dict[Load, Rivals] = field(default_factory=dict)
 
     def verdict(self, reached: bool) -> Verdict:
         """Return the verdict on a figure that only full sizes can give."""
         return Verdict.TOO_SMALL if self.quick else Verdict.of(reached)
 
-    def both(self, load: Load, rounds: int, *, track: bool = False) -> Rivals:
+    def both(self, load: Load, rounds: int) -> Rivals:
         """Measure a load `rounds` times, ours and the reference in turns; figures that ask for the same share the runs."""
-        if (load, track) not in self._measured:
+        if load not in self._measured:
             ours: list[Cost] = []
             reference: list[Cost] = []
             for _ in range(rounds):
-                ours.append(self.ours(load, track=track))
-                reference.append(self.reference(load, track=track))
-            self._measured[load, track] = Rivals(ours, reference)
-        return self._measured[load, track]
+                ours.append(self.ours(load))
+                reference.append(self.reference(load))
+            self._measured[load] = Rivals(ours, reference)
+        return self._measured[load]
 
-    def ours(self, load: Load, *, track: bool = False) -> Cost:
+    def ours(self, load: Load) -> Cost:
         """Measure practicum on a fresh store."""
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            return self.simulate(load, Path(folder, "practicum.db"), track=track)
+            return self.simulate(load, Path(folder, "practicum.db"))
 
-    def reference(self, load: Load, *, track: bool = False) -> Cost:
+    def reference(self, load: Load) -> Cost:
         """Measure the reference loop on a fresh store."""
         self._serve(load)
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             sizes = {"sessions": load.sessions, "exchanges": load.exchanges, "at-once": load.at_once, "port": self.server.port}
             arguments = [f"--{name}={value}" for name, value in sizes.items()]
             command = python("-m", "benchmarks.reference_loop", *arguments, f"--db={folder}/reference.db")
-            return measure(command, self.server, timeout=patience(load), track=track)
+            return measure(command, self.server, timeout=patience(load))
 
     def simulate(
         self,
         load: Load,
         db: Path,
         *extra: str,
-        track: bool = False,
         during: Callable[[Watched], None] | None = None,
         allowed: Sequence[int] = (0,),
         timeout: float = 0.0,
@@ -132,7 +131,7 @@ class Bench:
         """Run `practicum simulate` on a store; the same store again resumes."""
         self._serve(load)
         command = self.command(load, db, *extra)
-        return measure(command, self.server, timeout=timeout or patience(load), track=track, during=during, allowed=allowed)
+        return measure(command, self.server, timeout=timeout or patience(load), during=during, allowed=allowed)
 
     def command(self, load: Load, db: Path, *extra: str) -> list[str]:
         """Return the command that holds the sessions of a load."""

@@ -14,13 +14,13 @@ COUNTED = ("e429", "e500", "reset", "truncated", "hung")
 
 def measure_figure(bench: Bench) -> list[Row]:
     """Return one row."""
-    sessions, timeout = (24, 1) if bench.quick else (1000, 5)
+    sessions, timeout = (24, 1) if bench.quick else (500, 5)
     load = Load(sessions=sessions, exchanges=10, at_once=sessions // 4, latency_ms=100)
     with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
         db = Path(folder, "practicum.db")
         bench.server.set(**FAULTS)
         try:
-            cost = bench.simulate(load, db, "--set", f"call.timeout={timeout}", allowed=(0, 1), timeout=300)
+            cost = bench.simulate(load, db, "--set", f"call.timeout={timeout}", allowed=(0, 1), timeout=600)
         finally:
             bench.server.set(**dict.fromkeys(FAULTS, 0))
         ended = endings(db)

@@ -1,60 +1,61 @@
 """Figure 3: a session's hundredth call costs what its second did.
 
-With as many sessions as calls at once and a fixed latency, all sessions are at the same call at any time: what the
-process burns between the server's request N·k and N·(k+1) is N times the price of call k+1. A straight line through
-those prices (least squares, calls 2 to the last; the first pays for start-up and connecting) gives the price of call 2
-and of call 100; every call of the run bears on both, so that a busy moment moves neither much.
+No single call can be priced from outside, and the first calls of a run are not its steady state. So whole runs of sessions
+of three lengths are compared, each with the same calls at once, the same latency, about as many calls in all, and sessions
+enough to stand at every place of their course at any time. A session of n calls costs s + price(1) + … + price(n), where s is
+what a session costs besides (planning, opening, ending). From one length to the next s cancels: sessions of 3, 19 and 99 calls give
+the mean price of calls 4 to 19 and of calls 20 to 99. The straight line through these two gives call 2 and call 100.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
-from statistics import linear_regression, median
 
 from benchmarks.bench import Bench, Load
-from benchmarks.loads import long_sessions
 from benchmarks.meter import Cost
 from benchmarks.table import Row
+
+EXCHANGES = (2, 10, 50)
+"""Three lengths: 3, 19 and 99 calls."""
 
 
 def measure_figure(bench: Bench) -> list[Row]:
     """Return one row."""
-    load, costs = long_sessions(bench)
-    ours = [growth(cost, load) for cost in costs.ours]
-    reference = [growth(cost, load) for cost in costs.reference]
+    at_once, calls, rounds = (16, 400, 1) if bench.quick else (128, 40_000, 3)
+    alone = bench.both(Load(sessions=1, exchanges=1, at_once=1, latency_ms=20), rounds)
+    loads = [Load(sessions=calls // (2 * count - 1), exchanges=count, at_once=at_once, latency_ms=40) for count in EXCHANGES]
+    runs = [bench.both(load, rounds) for load in loads]
+    ours = _prices(loads, [run.ours for run in runs], alone.ours)
+    reference = _prices(loads, [run.reference for run in runs], alone.reference)
     return [
         Row(
             figure=3,
             measure="CPU of a session's call 100 against its call 2",
             reach="≤ 1.5 ×",
-            ours=f"{median(ours):.2f} ×",
-            reference=f"{median(reference):.2f} ×",
-            verdict=bench.verdict(median(ours) <= 1.5),
-            detail={"ours": ours, "reference": reference, "ms_by_call": [prices(cost, load) for cost in costs.ours]},
+            ours=f"{growth(*ours):.2f} ×",
+            reference=f"{growth(*reference):.2f} ×",
+            verdict=bench.verdict(growth(*ours) <= 1.5),
+            detail={
+                "ms_of_calls_4_to_19_and_20_to_99": {"ours": ours, "reference": reference},
+                "cpu_s": [[cost.cpu_s for cost in run.ours] for run in runs],
+            },
         )
     ]
 
 
-def growth(cost: Cost, load: Load) -> float:
-    """Return the fitted price of call 100 over that of call 2."""
-    ms = prices(cost, load)
-    slope, start = linear_regression(range(2, len(ms) + 2), ms)
-    return (start + 100 * slope) / (start + 2 * slope)
+def _prices(loads: Sequence[Load], costs: Sequence[Sequence[Cost]], alone: Sequence[Cost]) -> list[float]:
+    """Return the mean CPU milliseconds of the calls that each length has beyond the shorter one; starting is taken off."""
+    start = min(cost.cpu_s for cost in alone)
+    sessions = [(min(cost.cpu_s for cost in run) - start) / load.sessions for load, run in zip(loads, costs, strict=True)]
+    calls = [load.calls // load.sessions for load in loads]
+    return [(cpu - less) / (many - few) * 1e3 for (less, cpu), (few, many) in zip(pairwise(sessions), pairwise(calls), strict=True)]
 
 
-def prices(cost: Cost, load: Load) -> list[float]:
-    """Return the CPU milliseconds of call 2, 3, … of a session, the mean over all sessions."""
-    last = 2 * load.exchanges - 1
-    spent = [cpu_at(cost.track, load.sessions * call) for call in range(1, last + 1)]
-    return [(after - before) / load.sessions * 1e3 for before, after in pairwise(spent)]
+def growth(early: float, late: float) -> float:
+    """Return the price of call 100 over that of call 2, from the mean prices of calls 4–19 and 20–99.
 
-
-def cpu_at(track: Sequence[tuple[int, float]], requests: int) -> float:
-    """Return the CPU seconds at which the server had seen so many requests, between two looks in proportion."""
-    at = bisect_left(track, (requests, 0.0))
-    if at in (0, len(track)):
-        return track[min(at, len(track) - 1)][1]
-    (before, low), (after, high) = track[at - 1], track[at]
-    return low + (high - low) * (requests - before) / (after - before)
+    On a straight line these are the prices in the middle: of call 11.5 and of call 59.5.
+    """
+    slope = (late - early) / (59.5 - 11.5)
+    return (early + slope * (100 - 11.5)) / (early + slope * (2 - 11.5))

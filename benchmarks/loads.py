@@ -15,12 +15,12 @@ class Shared(NamedTuple):
 
 
 def long_sessions(bench: Bench) -> Shared:
-    """50 exchanges at 1 s, N = C = 1000: all sessions are at the same call at any time. Two rounds of 200 s."""
+    """50 exchanges at 1 s, N = C = 1000. Two rounds of 200 s."""
     if bench.quick:
         load = Load(sessions=64, exchanges=10, at_once=64, latency_ms=50)
-        return Shared(load, bench.both(load, 1, track=True))
+        return Shared(load, bench.both(load, 1))
     load = Load(sessions=1000, exchanges=50, at_once=1000, latency_ms=1000)
-    return Shared(load, bench.both(load, 2, track=True))
+    return Shared(load, bench.both(load, 2))
 
 
 def short_sessions(bench: Bench) -> Shared:

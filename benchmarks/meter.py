@@ -35,11 +35,7 @@ class Cost:
     waited_s: float
     """Seconds that its threads stood ready without a core: what the neighbours took (schedstat)."""
     stats: Mapping[str, float]
-    """The server's counters; empty where the run was not to be counted."""
-    track: Sequence[tuple[int, float]] = ()
-    """(requests that the server has seen, CPU seconds) in the course of the run, where asked for."""
-    output: str = ""
-    """What it wrote to standard output."""
+    """The server's counters."""
 
     @property
     def calls(self) -> int:
@@ -108,7 +104,6 @@ def measure(
     server: FakeServer,
     *,
     timeout: float,
-    track: bool = False,
     during: Callable[[Watched], None] | None = None,
     allowed: Sequence[int] = (0,),
 ) -> Cost:
@@ -118,7 +113,6 @@ def measure(
         command: Program and arguments.
         server: Its counters are reset first and read at the end.
         timeout: Seconds after which it is killed.
-        track: Record requests and CPU at each look; not for a server that goes down.
         during: Called at each look.
         allowed: Exit statuses that are no failure.
 
@@ -126,13 +120,12 @@ def measure(
         MeterError: Another exit status, or the time is over; with the end of what it wrote.
     """
     server.reset()
-    course: list[tuple[int, float]] = []
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begun = time.monotonic()
         process = subprocess.Popen(command, stdout=out, stderr=err, start_new_session=True, cwd=ROOT, env=clean_environment())
         watched = Watched(process)
         try:
-            status, cpu_s = _attend(watched, begun + timeout, lambda: _step(watched, server, course if track else None, during))
+            status, cpu_s = _attend(watched, begun + timeout, during)
         finally:
             if process.returncode is None:
                 watched.kill()
@@ -143,12 +136,10 @@ def measure(
         output, complaint = out.read().decode(errors="replace"), err.read().decode(errors="replace")
     if status not in allowed:
         raise MeterError(f"exit status {status}: {' '.join(command)}\n{output[-1500:]}\n{complaint[-3000:]}")
-    return Cost(
-        cpu_s=cpu_s, rss_mib=watched.rss_mib, wall_s=wall_s, waited_s=watched.waited_s, stats=server.stats(), track=course, output=output
-    )
+    return Cost(cpu_s=cpu_s, rss_mib=watched.rss_mib, wall_s=wall_s, waited_s=watched.waited_s, stats=server.stats())
 
 
-def _attend(watched: Watched, until: float, step: Callable[[], None]) -> tuple[int, float]:
+def _attend(watched: Watched, until: float, during: Callable[[Watched], None] | None) -> tuple[int, float]:
     """Look on until the command ends; return its exit status and CPU seconds."""
     process = watched.process
     while True:
@@ -159,17 +150,9 @@ def _attend(watched: Watched, until: float, step: Callable[[], None]) -> tuple[i
             return process.returncode, usage.ru_utime + usage.ru_stime
         if time.monotonic() > until:
             raise MeterError(f"not done in time: {process.args!r}")
-        step()
+        if during is not None:
+            during(watched)
         time.sleep(LOOK_EVERY)
-
-
-def _step(watched: Watched, server: FakeServer, course: list[tuple[int, float]] | None, during: Callable[[Watched], None] | None) -> None:
-    if course is not None:
-        requests = int(server.stats()["requests"])
-        if not course or requests != course[-1][0]:
-            course.append((requests, watched.cpu_s))
-    if during is not None:
-        during(watched)
 
 
 def python(*arguments: str) -> list[str]:

@@ -90,7 +90,7 @@ def _tail_tokens(form: Form) -> dict[str, int]:
     """Return how many tokens of each side's prompt come after its transcript; they are not part of the next prompt's prefix."""
     if form is Form.CHAT:
         return dict.fromkeys(map(str, Speaker), 0)
-    import xllamacpp
+    import xllamacpp  # type: ignore[import-untyped]
 
     params = xllamacpp.CommonParams()
     params.model.path = str(model_path(find_model(MODEL)))

@@ -351,6 +351,8 @@ def _run_loop(desk: Desk, due: Sequence[Appointment], backends: _Backends, notif
         try:
             await holding
         except asyncio.CancelledError:
+            if not desk.stopping:  # not ours: a KeyboardInterrupt on its way to whoever called
+                raise
             return True
         finally:
             for backend in backends.all():
@@ -369,8 +371,8 @@ def _stop_on_signals(desk: Desk, cancel: Callable[[], object], notify: Notify) -
         if desk.stopping:
             cancel()
         else:
-            notify("stopping: calls in flight are finished and kept; Ctrl-C again stops at once")
             desk.stop()
+            notify("stopping: calls in flight are finished and kept; Ctrl-C again stops at once")
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

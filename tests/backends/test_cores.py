@@ -40,10 +40,18 @@ def test_on_a_busy_machine_one_is_left(path: Path) -> None:
     assert free_cores(stat=path, quota=path.with_name("none"), sleep=after(path, 0.0)) == 1
 
 
+def test_cores_that_are_half_busy_do_not_count(path: Path) -> None:
+    assert free_cores(stat=path, quota=path.with_name("none"), sleep=after(path, 0.5)) == max(1, len(CORES) // 2)
+
+
 def test_a_containers_quota_counts(path: Path) -> None:
     quota = path.with_name("cpu.max")
     quota.write_text("100000 100000\n")
     assert free_cores(stat=path, quota=quota, sleep=after(path, 1.0)) == 1
+
+
+def test_a_container_without_a_quota_is_not_limited(path: Path) -> None:
+    quota = path.with_name("cpu.max")
     quota.write_text("max 100000\n")
     assert free_cores(stat=path, quota=quota, sleep=after(path, 1.0)) == len(CORES)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 import threading
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ import pytest
 from practicum.backends.catalog import CatalogModel, Wheel, find_model, model_path
 from practicum.backends.download import describe, pull
 from practicum.backends.hub import Patience
-from practicum.backends.partfile import PartFile, Progress
+from practicum.backends.partfile import Progress
 from practicum.core import Form
 from practicum.errors import ConfigError, ModelFileError
 
@@ -46,6 +47,9 @@ class FakeHub(ThreadingHTTPServer):
         self.hold = threading.Event()
         self.asked: list[tuple[str, str | None]] = []
         """Path and Range of every request."""
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing when a client has heard enough."""
 
     @property
     def address(self) -> str:
@@ -315,10 +319,17 @@ def test_a_folder_that_cannot_be_used_is_an_error(model: CatalogModel, tmp_path:
         pull(model)
 
 
-def test_a_disk_that_fills_up_is_an_error(model: CatalogModel) -> None:
-    part_of(model).symlink_to("/dev/full")
-    with PartFile(model, model_path(model)) as part, pytest.raises(ModelFileError, match="No space left on device; free some"):
-        part.append(CONTENT)
+def test_a_disk_that_fills_up_ends_the_pull_and_keeps_what_came(hub: FakeHub, model: CatalogModel) -> None:
+    hub.files[MODELSCOPE] = CONTENT
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        with pytest.raises(ModelFileError, match=r"tiny\.gguf\.part: cannot be written: File too large; free some space"):
+            pull(model)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert_arrived(pull(model), model)
+    assert hub.asked == [(HUB, None), (HUB, "bytes=1000000-")]
 
 
 def test_an_unknown_source_is_refused(model: CatalogModel) -> None:

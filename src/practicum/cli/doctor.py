@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from practicum.cli.console import colored
+from practicum.cli.console import colored, count
 from practicum.cli.options import DEFAULT_DB, MODEL, Db, shown_url
 from practicum.errors import PracticumError
 
@@ -37,9 +37,7 @@ class Finding(NamedTuple):
 
 
 def doctor(
-    models: Annotated[
-        list[str] | None, typer.Argument(metavar="[MODEL]...", help=f"Models to look for: {MODEL}", show_default=False)
-    ] = None,
+    models: Annotated[list[str] | None, typer.Argument(metavar="MODEL...", help=f"Models to look for: {MODEL}", show_default=False)] = None,
     db: Db = DEFAULT_DB,
 ) -> None:
     """Check machine, store and models, and say what to do.
@@ -112,7 +110,7 @@ def check_store(db: str) -> Iterator[Finding]:
     else:
         try:
             with Store.open(db, create=False) as store:
-                yield Finding("ok", f"store {shown}: {len(store.runs())} runs")
+                yield Finding("ok", f"store {shown}: {count(len(store.runs()), 'run')}")
         except PracticumError as error:
             yield Finding("fail", str(error))
             return

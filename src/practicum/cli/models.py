@@ -73,7 +73,7 @@ def path(name: Name) -> None:
 @models.command()
 def verify(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A name from `practicum models list`; default: all that are here.")
+        str | None, typer.Argument(metavar="NAME", help="A name from `practicum models list`; default: all that are here.")
     ] = None,
 ) -> None:
     """Compare weights with their pinned SHA-256; exits with 1 if they differ."""

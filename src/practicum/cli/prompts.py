@@ -11,7 +11,7 @@ from practicum.errors import PromptError
 
 
 def prompts(
-    name: Annotated[str | None, typer.Argument(metavar="[ID]", help="Print the text of this one.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="ID", help="Print the text of this one.")] = None,
 ) -> None:
     """List the bundled prompts, or print one of them.
 

@@ -23,7 +23,7 @@ FIRST_WORDS = 40
 def show(
     run: RunName,
     session: Annotated[
-        str | None, typer.Argument(metavar="[SESSION]", help="Its number in the list, from 1, or the first characters of its key.")
+        str | None, typer.Argument(metavar="SESSION", help="Its number in the list, from 1, or the first characters of its key.")
     ] = None,
     db: Db = DEFAULT_DB,
     json: Json = False,
@@ -54,7 +54,7 @@ def _print_everything(store: Store, run: str, which: str | None) -> None:
 def _print_sessions(store: Store, run: str, db: str) -> None:
     info = store.run(run)
     print(f"run {info.name} in {shown_url(db)}, practicum {info.version}")
-    for participant in info.participants:
+    for participant in sorted(info.participants, key=lambda one: one.role):
         prompts = ", ".join(prompt.id for prompt in participant.prompts)
         print(f"  {participant.role:<9}  {participant.model} ({participant.form}: {prompts})")
     for note in info.notes:

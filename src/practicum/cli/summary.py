@@ -23,7 +23,7 @@ def print_plan(plan: Plan, db: str) -> None:
     from practicum.dataset import describe_profiles
 
     profiles = describe_profiles(plan.profiles)
-    flagged = f", {profiles['risky']:,} of them speak of a risk" if profiles["risky"] else ""
+    flagged = f", {profiles['risky']:,} flagged for risk" if profiles["risky"] else ""
     print(f"store      {shown_url(db)}")
     print(f"run        {plan.name}")
     for speaker in Speaker:

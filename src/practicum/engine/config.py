@@ -4,37 +4,51 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from datetime import date, time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from practicum.core import EndingPolicy, Form, Language
 from practicum.errors import ConfigError
 
-Positive = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+T = TypeVar("T", str, Path)
+
+
+def _printable(value: T) -> T:
+    """Refuse what no file's name, no JSON and no terminal takes: control characters, bytes that are not UTF-8."""
+    if not str(value).isprintable():
+        raise ValueError("it holds a character that cannot be printed")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_printable)]
+# Numbers have an upper bound each: they go into digests as JSON, which ends at 64 bits.
+Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Exchanges = Annotated[int, Field(ge=0, le=10_000)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class ChairConfig(_Section):
     """One side of the table. Everything but `key` is part of the run's identity, save the model's address."""
 
-    model: str
+    model: Text
     """`BACKEND:NAME[@ADDRESS[,ADDRESS…]]`."""
-    prompt: Path | None = None
+    prompt: Annotated[Path, AfterValidator(_printable)] | None = None
     """Your own prompt file; none: the bundled one."""
     form: Form | None = None
     """chat or transcript; none: what the catalog says of a local model, chat for every other."""
-    template: str = ""
+    template: Text = ""
     """Marks around raw text in the transcript form: chatml, llama3 or plain; "": what fits the model."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = 500
-    key: str | None = None
+    key: Text | None = None
     """Name of the environment variable that holds the key, never the key."""
 
 
@@ -42,7 +56,7 @@ class EndingConfig(_Section):
     """When a session is over before its turn limit."""
 
     policy: EndingPolicy = EndingPolicy.MUTUAL
-    min_exchanges: Annotated[int, Field(ge=0)] = 3
+    min_exchanges: Exchanges = 3
     """Goodbyes before this exchange do not count (policy mutual)."""
 
 
@@ -53,7 +67,7 @@ class CheckConfig(_Section):
     """Most Chinese characters of a counselor's reply."""
     limit_en: Positive = 120
     """Most words of a counselor's English reply."""
-    early_exchanges: Annotated[int, Field(ge=0)] = 3
+    early_exchanges: Exchanges = 3
     """So many exchanges in which a client neither thanks nor says goodbye."""
     ask_again: Annotated[int, Field(ge=0, le=20)] = 3
     """How often a failing reply is asked for anew."""
@@ -82,7 +96,7 @@ class LocalConfig(_Section):
 
     slots: Annotated[int, Field(ge=2, le=64)] | None = None
     """Conversations kept at once, two a session; none: four."""
-    context: Annotated[int, Field(ge=512)] = 8192
+    context: Annotated[int, Field(ge=512, le=1_000_000_000)] = 8192
     """Tokens a slot; never more than the model was trained on."""
     threads: Positive | None = None
     """None: the cores that are free."""
@@ -93,7 +107,7 @@ class PriceConfig(_Section):
 
     prompt: Annotated[float, Field(ge=0)] = 0.0
     completion: Annotated[float, Field(ge=0)] = 0.0
-    currency: str = "USD"
+    currency: Text = "USD"
 
 
 class RunConfig(_Section):
@@ -101,7 +115,7 @@ class RunConfig(_Section):
 
     client: ChairConfig
     counselor: ChairConfig
-    run: str | None = None
+    run: Text | None = None
     """Name of the run; none: derived from its identity."""
     language: Language | None = None
     """Language of every session; none: each profile's own."""
@@ -137,7 +151,7 @@ def read_config(flags: Mapping[str, Any], *, file: Path | None = None, settings:
     tree: dict[str, Any] = _read_toml(file) if file else {}
     for setting in settings:
         key, equals, value = setting.partition("=")
-        if not equals or not key.strip():
+        if not equals or not all(part.strip() for part in key.split(".")):
             raise ConfigError(f"--set {setting!r}: expected key=value, e.g. --set client.temperature=0.7")
         _put(tree, key.strip(), _read_value(value), f"--set {setting!r}")
     for key, value in flags.items():
@@ -154,15 +168,16 @@ def _read_toml(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_bytes().decode("utf-8-sig"))
     except OSError as problem:
         raise ConfigError(f"configuration {file}: {problem.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as problem:
+    except (ValueError, RecursionError) as problem:  # not TOML, not UTF-8, or a number of thousands of digits
         raise ConfigError(f"configuration {file} is not TOML: {problem}") from None
 
 
 def _read_value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError, KeyError):
+        value = tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError):
         return text.strip()
+    return text.strip() if isinstance(value, date | time) else value  # no key takes a date, but 2026-11-24 is a good name for a run
 
 
 def _put(tree: dict[str, Any], key: str, value: Any, where: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from practicum.backends import ChatBackend
@@ -83,7 +83,7 @@ class _Journal:
         await desk.store.append(self._claim.session_id, self._claim.epoch, turn, records)
         if self._first and turn.call is not None:
             self.answered()
-        desk.progress.count(turn, len(records))
+        desk.progress.count(turn, sum(record.kind == "refused" for record in records))
         if desk.watcher is not None:
             desk.watcher.turn(self._key, turn)
 
@@ -160,10 +160,10 @@ class Desk:
 
     async def _hold_one(self, due: Appointment, claim: Claim) -> None:
         session = OpenSession(key=due.key, language=due.profile.language, run_seed=self._run_seed, turns=claim.turns)
+        claim = replace(claim, turns=())  # the session has what it needs of them
         voices = self._cast.seat(due)
         moderator = Moderator(self._rules, risks=self._cast.risks(due))
         journal = _Journal(self, due.key, claim)
-        ending: Ending | None = None  # what an error that stops the run, or a cancellation, leaves it at
         failure = ""
         try:
             ending = await hold_session(session, voices, moderator, journal, clock=self._clock, stopping=lambda: self._stopping)
@@ -172,6 +172,7 @@ class Desk:
         except EndpointError:
             if not self._stopping:
                 raise
+            ending = None
         finally:
             for voice in voices.values():
                 voice.release()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,9 @@ DEFAULT_URL = "sqlite:///practicum.db"
 
 BUSY_SECONDS = 30
 """How long to wait for another process that writes to the same file."""
+
+DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error)
+"""What a failing database raises, through SQLAlchemy or past it."""
 
 ADVICE = {
     "disk is full": "the disk is full; free some space and give the same command again: every turn that was said is kept",
@@ -75,7 +81,7 @@ def prepare_file(path: Path, shown: str, *, create: bool) -> None:
             raise StoreError(f"{shown}: cannot make {path}: {error.strerror}; choose another --db") from error
     # SQLite keeps its log beside the file, so that the folder counts as well.
     for place in (path, path.parent):
-        if not os.access(place, os.R_OK | os.W_OK):
+        if not os.access(place, os.R_OK | os.W_OK, effective_ids=True):
             raise StoreError(f"{shown}: {place} cannot be read and written by this user; change its permissions or choose another --db")
 
 
@@ -108,12 +114,26 @@ def log_ahead(engine: Engine) -> None:
         connection.close()
 
 
+@contextmanager
+def driver_transaction(connection: Connection) -> Iterator[Any]:
+    """Begin a transaction that writes, past SQLAlchemy; yield the driver's cursor; commit, or roll back where it fails."""
+    driver = connection.connection
+    cursor = driver.cursor()
+    cursor.execute("BEGIN IMMEDIATE")
+    try:
+        yield cursor
+        driver.commit()
+    except BaseException:
+        driver.rollback()
+        raise
+
+
 def insert_or_ignore(table: Table) -> Insert:
     """Return an insert that skips rows whose key is there already."""
     return insert(table).on_conflict_do_nothing()
 
 
-def explain(error: SQLAlchemyError, shown: str) -> StoreError:
+def explain(error: Exception, shown: str) -> StoreError:
     """Return what a failure of the database means, in one line."""
     cause = str(error.orig if isinstance(error, DBAPIError) else error).splitlines()[0]
     meaning = next((advice for words, advice in ADVICE.items() if words in cause), cause)

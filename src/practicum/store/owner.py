@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -46,30 +47,32 @@ class RunOwner:
 
 
 def _lock(name: str, path: Path) -> int:
-    """Return the descriptor that holds the lock on `path`; it names this process inside."""
-    while True:
-        try:
-            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise StoreError(f"run {name!r}: cannot make its lock file {path}: {error.strerror}; check the folder's permissions") from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(file, 32).decode(errors="replace").strip()
-            os.close(file)
-            who = f"process {holder}" if holder else "another process"
-            raise RunLockedError(
-                f"run {name!r} is held by {who} (lock {path}); wait until it is done, stop it, or give this one another --run name"
-            ) from None
-        except OSError as error:
-            os.close(file)
-            raise StoreError(f"run {name!r}: cannot lock {path}: {error.strerror}; keep the store on a local disk") from error
-        if _is_file_at(file, path):
-            os.ftruncate(file, 0)
-            os.write(file, f"{os.getpid()}\n".encode())
-            return file
-        # The former owner removed this very file between our opening and our locking it: the lock guards nothing.
-        os.close(file)
+    """Return the descriptor that holds the lock on `path`; the file names this process."""
+    try:
+        while True:
+            with ExitStack() as on_failure:
+                file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+                on_failure.callback(os.close, file)
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Else the former owner removed this very file between our opening and our locking it: it guards nothing.
+                if _is_file_at(file, path):
+                    os.ftruncate(file, 0)
+                    os.write(file, f"{os.getpid()}\n".encode())
+                    on_failure.pop_all()
+                    return file
+    except BlockingIOError:
+        raise RunLockedError(
+            f"run {name!r} is held by {_holder(path)} (lock {path}); wait until it is done, stop it, or give this one another --run name"
+        ) from None
+    except OSError as error:
+        raise StoreError(f"run {name!r}: cannot lock {path}: {error.strerror}; keep the store in a local folder of your own") from error
+
+
+def _holder(path: Path) -> str:
+    with suppress(OSError):
+        if pid := path.read_text(errors="replace").strip():
+            return f"process {pid}"
+    return "another process"
 
 
 def _is_file_at(file: int, path: Path) -> bool:

