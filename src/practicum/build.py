@@ -250,7 +250,7 @@ class _Backends:
         slots = local.slots or (min(64, chairs * at_once) if at_once else 2 * chairs)
         sessions = max(1, slots // chairs)
         self.sessions_at_once = min(sessions, self.sessions_at_once or sessions)
-        return LocalBackend(weights, name=seat.participant.model, slots=slots, context=local.context, threads=local.threads)
+        return LocalBackend(weights, name=seat.participant.model, slots=slots, context=local.context, threads=local.threads, notify=self._notify)
 
 
 class _Cast:

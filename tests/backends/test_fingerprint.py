@@ -18,6 +18,14 @@ def test_a_file_is_known_by_its_name_and_bytes_wherever_it_lies(tmp_path: Path) 
     assert file_identity(one) != file_identity(two)
 
 
+def test_files_with_the_same_head_and_size_are_told_apart(tmp_path: Path) -> None:
+    one, two = tmp_path / "a" / "m.gguf", tmp_path / "b" / "m.gguf"
+    for path, tail in ((one, b"a"), (two, b"b")):
+        path.parent.mkdir()
+        path.write_bytes(b"GGUF" + b"\0" * 3_000_000 + tail * 500_000)
+    assert file_identity(one) != file_identity(two)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match=r"none\.gguf: No such file"):
         file_identity(tmp_path / "none.gguf")

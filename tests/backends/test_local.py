@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from practicum.backends.base import Request
-from practicum.backends.local import LocalBackend, file_identity
+from practicum.backends.local import LocalBackend
 from practicum.core import Call, Form, Message, Sampling, Speaker, Turn, as_seen_by, as_transcript
 from practicum.errors import BackendError, ConfigError, EndpointError, ModelFileError
 
@@ -247,18 +247,3 @@ def test_numbers_out_of_range_are_refused(smollm2: Path, wrong: dict[str, int]) 
     name, value = next(iter(wrong.items()))
     with pytest.raises(ConfigError, match=rf"x: .*{name} {value}.*expected 1 or more"):
         LocalBackend(smollm2, name="x", slots=wrong.get("slots", 1), context=wrong.get("context", 1), threads=wrong.get("threads"))
-
-
-def test_a_files_identity_is_its_name_and_content(tmp_path: Path) -> None:
-    path = tmp_path / "a.gguf"
-    content = bytes(10_000_000)
-    path.write_bytes(content)
-    first = file_identity(path)
-    assert first == "a.gguf#" + first[-16:]
-    path.write_bytes(content[:5_000_000] + b"x" * 50_000 + content[5_050_000:])
-    second = file_identity(path)
-    path.write_bytes(content + b"\0")
-    third = file_identity(path)
-    assert len({first, second, third}) == 3
-    with pytest.raises(ConfigError, match="cannot be read"):
-        file_identity(tmp_path / "none.gguf")

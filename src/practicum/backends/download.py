@@ -40,13 +40,10 @@ def describe(model: CatalogModel, *, sources: Sequence[str] = SOURCES) -> str:
 
 
 def _wheels_in_words(model: CatalogModel) -> str | None:
-    match model.wheels:
-        case []:
-            return None
-        case [only]:
-            return f"1 wheel ({only.requirement}), by pip"
-        case [first, *_]:
-            return f"{len(model.wheels)} wheels ({first.requirement} …), by pip"
+    if not model.wheels:
+        return None
+    first = model.wheels[0].requirement
+    return f"1 wheel ({first}), by pip" if len(model.wheels) == 1 else f"{len(model.wheels)} wheels ({first} …), by pip"
 
 
 def pull(

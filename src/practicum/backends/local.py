@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import io
 import secrets
 import threading
 import time
@@ -31,12 +29,10 @@ CONTEXT = 8192
 """Tokens per slot: 50 exchanges and a long prompt."""
 TRIES = 3
 """How often an empty reply is asked for again, each time with the next seed."""
-# llama.cpp's own defaults, written down so that a release cannot change what determines a session. A small quantised
-# model at temperature 1 falls apart without them.
+# llama.cpp's own defaults, written down so that a release cannot change what determines a session.
 _SAMPLERS: Mapping[str, Any] = {"top_k": 40, "min_p": 0.05}
 
 _BATCH = 128
-_SAMPLE, _SAMPLES = 1 << 16, 256
 
 _Chunk = dict[str, Any]
 
@@ -251,26 +247,6 @@ class LocalBackend:
         """Free the model's memory. Cancelled calls have been told to stop; the last of them is waited for."""
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
         self._server = None
-
-
-def file_identity(path: Path) -> str:
-    """Return what stands for a model file in an identity: its name, and a digest of its length and of samples of it.
-
-    A file of gigabytes is read in a moment: weights that differ at all differ nearly everywhere.
-
-    Raises:
-        ConfigError: The file cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            length = file.seek(0, io.SEEK_END)
-            sums = hashlib.sha256(str(length).encode())
-            for position in range(0, length, max(_SAMPLE, length // _SAMPLES)):
-                file.seek(position)
-                sums.update(file.read(_SAMPLE))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    return f"{path.name}#{sums.hexdigest()[:16]}"
 
 
 def _body(request: Request) -> dict[str, Any]:

@@ -97,7 +97,8 @@ class PlainTransport:
         connection = self._take_idle() or await self._connect(loop)
         self._busy.add(connection)
         connection.deadline = loop.time() + timeout
-        connection.answer = waiting = loop.create_future()
+        waiting: asyncio.Future[Answer] = loop.create_future()
+        connection.answer = waiting
         if self._sweep is None:
             self._sweep = loop.call_later(SWEEP_SECONDS, self._check_deadlines, loop)
         connection.transport.writelines(self._message(target, body))

@@ -32,10 +32,10 @@ class LibraryTransport:
         """See `Transport`."""
         limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_SECONDS)
         headers = {"Content-Type": "application/json"} if body is not None else {}
-        method = "GET" if body is None else "POST"
+        method, data = ("GET", None) if body is None else ("POST", b"".join(body))
         try:
             async with self._open().request(
-                method, self._base + target, data=None if body is None else b"".join(body), headers=headers, timeout=limits, allow_redirects=False
+                method, self._base + target, data=data, headers=headers, timeout=limits, allow_redirects=False
             ) as answer:
                 return Answer(answer.status, _kept(answer.headers), await answer.read())
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as problem:

@@ -8,7 +8,6 @@ from typing import Any
 
 from practicum.core.participant import Speaker
 
-
 NOTHING: Mapping[str, Any] = {}
 """The state of a turn that has none: one object for all of them, never written to."""
 
