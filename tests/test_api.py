@@ -6,6 +6,7 @@ import gc
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,6 +85,14 @@ def test_a_model_server_holds_both_sides(fake_server: FakeServer, db: str, form:
     assert b"sk-secret" not in Path(db.removeprefix("sqlite:///")).read_bytes()
 
 
+def test_two_models_at_one_address_share_its_limit(fake_server: FakeServer, db: str) -> None:
+    models = {"client": f"openai:a@{fake_server.url}", "counselor": f"openai:b@{fake_server.url}"}
+    assert simulate(profiles(12), **models, db=db, run="r", max_exchanges=3, at_once=3, progress=None, watcher=None).complete
+    stats = fake_server.stats()
+    assert stats["requests"] == calls(12, 3)
+    assert stats["in_flight_max"] <= 3
+
+
 def test_two_replicas_share_the_sessions(fake_server: FakeServer, db: str) -> None:
     with FakeServer.start() as second:
         model = f"openai:m@{fake_server.url},{second.url}"
@@ -159,48 +168,40 @@ def test_a_port_where_nobody_ever_answered_is_one_error(fake_server: FakeServer,
     assert run_on(fake_server, db, 3).complete
 
 
-def test_memory_does_not_grow_with_the_number_of_sessions(db: str) -> None:
-    alive: list[tuple[int, int]] = []
+def test_what_a_session_held_is_let_go_at_its_end(db: str) -> None:
     progress = Progress()
+    alive: list[int] = []
 
     class Census:
-        """Every 500 sessions, counts what only an open session may hold."""
+        """Every 500 sessions, counts the voices that still exist."""
 
         def turn(self, session: str, turn: Turn) -> None: ...
 
         def ended(self, session: str, ending: Ending | None) -> None:
             if progress.ended % 500 == 0:
-                alive.append((sum(isinstance(thing, ModelVoice) for thing in gc.get_objects()), progress.open))
+                alive.append(sum(isinstance(thing, ModelVoice) for thing in gc.get_objects()))
 
     said = {"client": "script:always 我睡不着。", "counselor": "script:always 请说说看。"}
-    simulate(
-        [Profile.of(f"{STORIES[0]} {n}", "zh") for n in range(3000)], **said, db=db, max_exchanges=1, progress=progress, watcher=Census()
-    )
+    many = [Profile.of(f"{STORIES[0]} {n}", "zh") for n in range(3000)]
+    simulate(many, **said, db=db, max_exchanges=1, progress=progress, watcher=Census())
     assert len(alive) == 6
-    assert all(voices <= 2 * (open_sessions + 64) for voices, open_sessions in alive)
-    assert alive[-1][0] <= 2 * 64
+    assert max(alive) <= 2 * 600  # two a session; those that are open or on their way to the disk are a few batches of 64
 
 
 @pytest.mark.parametrize("form", Form)
-def test_a_real_model_holds_a_session(db: str, form: Form) -> None:
-    """`make test` pulls the weights; without them the error says so."""
+def test_a_real_model_holds_a_session(db: str, tmp_path: Path, form: Form) -> None:
+    """`make test` pulls the weights; without them the error says so. The prompts are short for speed."""
+    prompts = {"client": "You moved to a new city and do not sleep well.", "counselor": "You are a counselor and ask questions."}
+    options: dict[str, Any] = {"max_exchanges": 2, "check__ask_again": 0}
+    for side, text in prompts.items():
+        (tmp_path / side).write_text(text)
+        options |= {f"{side}__prompt": tmp_path / side, f"{side}__form": form, f"{side}__max_tokens": 12}
     model = "local:smollm2-135m"
-    result = simulate(
-        [Profile.of("I moved to a new city in spring and I do not sleep well.", "en")],
-        client=model,
-        counselor=model,
-        db=db,
-        max_exchanges=2,
-        client__form=form,
-        counselor__form=form,
-        client__max_tokens=16,
-        counselor__max_tokens=16,
-        check__ask_again=0,
-    )
+    result = simulate([Profile.of(STORIES[1], "en")], client=model, counselor=model, db=db, **options)
     assert result.sessions == {"turn_limit": 1, "unfinished": 0}
     (session,) = read_sessions(result.run, db=db)
     assert [turn.speaker for turn in session.turns] == [Speaker.CLIENT, Speaker.COUNSELOR] * 2
-    spoken = [turn.call for turn in session.turns[1:]]
-    assert all(call is not None and call.model == model and 0 < call.completion_tokens <= 16 for call in spoken)
-    assert spoken[2] is not None
-    assert spoken[2].cached_tokens > 0  # the counselor's second answer did not read its prompt again
+    calls_made = [turn.call for turn in session.turns[1:] if turn.call is not None]
+    assert [call.model for call in calls_made] == [model] * 3
+    assert all(0 < call.completion_tokens <= 12 for call in calls_made)
+    assert calls_made[2].cached_tokens > 0  # the counselor's second answer did not read its prompt again

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from practicum.build import Plan, hold_run, plan_run
-from practicum.core import Form, Profile, Speaker
+from practicum.core import Ending, Form, Profile, Speaker, Turn
 from practicum.engine import read_config
 from practicum.errors import ConfigError, ModelFileError, PromptError, RunConflictError, RunLockedError
 from practicum.store import Store
@@ -185,3 +187,45 @@ def test_after_an_error_the_store_and_the_run_are_free_again(db: str, tmp_path: 
         hold_run(plan(SCRIPTED, "run=r", "max_exchanges=2"), db=db)
     hold_run(plan(SCRIPTED, "run=r", "max_exchanges=1"), db=db)
     assert not list(tmp_path.glob("*.lock"))
+
+
+class Interrupt:
+    """Sends this process a signal at certain turns."""
+
+    def __init__(self, *at: int) -> None:
+        self._at = at
+        self._turns = 0
+
+    def turn(self, session: str, turn: Turn) -> None:
+        self._turns += 1
+        if self._turns in self._at:
+            signal.raise_signal(signal.SIGINT)
+
+    def ended(self, session: str, ending: Ending | None) -> None: ...
+
+
+@pytest.mark.parametrize("at", [(5,), (5, 6)], ids=["once", "twice"])
+def test_an_interrupted_run_is_stopped_and_goes_on_later(db: str, at: tuple[int, ...]) -> None:
+    many = [Profile.of(f"我最近总是睡不好。{n}") for n in range(30)]
+    stopped = hold_run(plan(SCRIPTED, "run=r", "max_exchanges=3", profiles=many), db=db, watcher=Interrupt(*at), signals=True)
+    assert stopped.stopped
+    assert stopped.progress.notes == ["stopping: calls in flight are finished and kept; Ctrl-C again stops at once"]
+    assert stopped.sessions["unfinished"] > 0
+    rest = hold_run(plan(SCRIPTED, "run=r", "max_exchanges=3", profiles=many), db=db, signals=True)
+    assert (rest.stopped, rest.sessions) == (False, {"turn_limit": 30, "unfinished": 0})
+    with Store.open(db) as store:
+        assert [len(session.turns) for session in store.sessions("r")] == [6] * 30
+    # What was on its way to the disk at the second signal is there, but was not counted any more.
+    counted = stopped.progress.turns + rest.progress.turns
+    assert counted == 30 * 6 if len(at) == 1 else counted <= 30 * 6
+
+
+def test_in_a_script_of_ones_own_ctrl_c_is_a_keyboard_interrupt(db: str) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        hold_run(plan(SCRIPTED, "run=r", "max_exchanges=3"), db=db, watcher=Interrupt(4))
+    assert hold_run(plan(SCRIPTED, "run=r", "max_exchanges=3"), db=db).complete
+
+
+def test_it_runs_where_there_is_no_uvloop(db: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    assert hold_run(plan(SCRIPTED, "max_exchanges=1"), db=db).complete

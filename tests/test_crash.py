@@ -179,16 +179,3 @@ def test_a_second_signal_stops_at_once(killable: Callable[[str], Killable], undi
     run.server.set(latency=LATENCY)
     finish(run, undisturbed)
     assert run.server.stats()["repeated_bodies"] <= 8
-
-
-def test_ctrl_c_in_a_script_of_ones_own_is_a_keyboard_interrupt(
-    killable: Callable[[str], Killable], undisturbed: Mapping[str, list[str]]
-) -> None:
-    run = killable(SIMULATE)
-    child = run.start()
-    until(child, run.has_sent(60))
-    child.send_signal(signal.SIGINT)
-    status, out, err = end(child)
-    assert (status, out) == (-signal.SIGINT, ""), err
-    finish(run, undisturbed)
-    assert run.server.stats()["repeated_bodies"] <= 8

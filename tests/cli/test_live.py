@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from threading import Event
 
 import pytest
 from inline_snapshot import snapshot
 
 from practicum.cli.console import clip, colored, count, duration, table, width_of
 from practicum.cli.live import watching
-from practicum.cli.meter import Meter
+from practicum.cli.meter import Meter, Reading
 from practicum.cli.options import db_option, shown_url
 from practicum.cli.summary import owed, print_what_next, status_of
 from practicum.core import Ending
@@ -56,14 +57,29 @@ def test_no_time_is_left_once_everything_is_over() -> None:
     assert meter.read().seconds_left is None
 
 
+class _Read(Meter):
+    """Tells when it has been read for the third time."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(progress, CONFIG)
+        self.often = Event()
+        self._times = 0
+
+    def read(self) -> Reading:
+        self._times += 1
+        if self._times == 3:
+            self.often.set()
+        return super().read()
+
+
 @pytest.mark.parametrize("json_lines", [False, True])
 def test_without_a_terminal_a_line_comes_now_and_then(capfd: pytest.CaptureFixture[str], json_lines: bool) -> None:
     progress = under_way()
-    err = ""
-    with watching(Meter(progress, CONFIG), title="r", json=json_lines, every=0.001):
-        progress.notes.append("waiting for the server")
-        while "open" not in err or "waiting for the server" not in err:
-            err += capfd.readouterr().err
+    progress.notes.append("waiting for the server")
+    meter = _Read(progress)
+    with watching(meter, title="r", json=json_lines, every=0.001):
+        assert meter.often.wait(10)
+    err = capfd.readouterr().err  # once, at the end: pytest empties the file under a thread that writes to it
     if json_lines:
         line = json.loads(err.splitlines()[0])
         assert (line["done"], line["failed"], line["note"]) == (3, 1, "waiting for the server")

@@ -20,7 +20,7 @@ SYSTEMS = {Speaker.CLIENT: STORY, Speaker.COUNSELOR: PERSONA}
 
 
 def two_scripts() -> dict[Speaker, ScriptedBackend]:
-    return {Speaker.CLIENT: script("你好", *CLIENT_LINES), Speaker.COUNSELOR: script(*COUNSELOR_LINES)}
+    return {Speaker.CLIENT: script(*CLIENT_LINES), Speaker.COUNSELOR: script(*COUNSELOR_LINES)}
 
 
 async def test_client_and_counselor_speak_in_turn_up_to_the_limit() -> None:

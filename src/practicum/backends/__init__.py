@@ -2,22 +2,25 @@
 
 from practicum.backends.base import ChatBackend, Notify, Reply, Request
 from practicum.backends.catalog import CATALOG, CatalogModel, find_model, is_present, model_path, verify
-from practicum.backends.download import describe, pull
+from practicum.backends.download import SOURCES, describe, pull
 from practicum.backends.endpoint import Endpoint
 from practicum.backends.fingerprint import file_identity
 from practicum.backends.gguf import read_gguf
 from practicum.backends.local import LocalBackend
 from practicum.backends.names import BACKENDS, PRESETS, ModelName, find_key, read_model_name
 from practicum.backends.openai import CallBudget, OpenAIBackend
+from practicum.backends.partfile import Progress
 from practicum.backends.scripted import ScriptedBackend, always, echo, lines, read_rule, rule_identity, seeded
 from practicum.backends.templates import TEMPLATES, template_for
-from practicum.backends.transport import open_transport
+from practicum.backends.transport import Answer, TransportError, open_transport
 
 __all__ = [
     "BACKENDS",
     "CATALOG",
     "PRESETS",
+    "SOURCES",
     "TEMPLATES",
+    "Answer",
     "CallBudget",
     "CatalogModel",
     "ChatBackend",
@@ -26,9 +29,11 @@ __all__ = [
     "ModelName",
     "Notify",
     "OpenAIBackend",
+    "Progress",
     "Reply",
     "Request",
     "ScriptedBackend",
+    "TransportError",
     "always",
     "describe",
     "echo",

@@ -10,10 +10,10 @@ from practicum.measures.length import chinese_characters, english_words
 _KEPT = re.compile(r"[^\W_]+")
 _ASCII_DROPPED = {code: None for code in range(128) if not chr(code).isalnum()}
 
-MIN_CHINESE = 6
+MIN_CHINESE = 2
 """Chinese characters from which a turn can be a repeat …"""
-MIN_WORDS = 3
-"""… or words: below both, 嗯。 and "Yes." may be said again and again."""
+MIN_WORDS = 2
+"""… or words: below both, 嗯。 and "Yes." may be said again. 你好 may not: small models greet each other for ever."""
 
 
 def normal_form(text: str) -> str:
