@@ -15,10 +15,12 @@ class Printer:
     """A `practicum.engine.Watcher`. It is called on the event loop: be quick."""
 
     def turn(self, session: str, turn: practicum.Turn) -> None:
+        """Print a turn that is durable."""
         marks = ", ".join(turn.state)  # risk, check: what was found in the turn
         print(f"{session[:6]} {turn.index:>3} {turn.speaker:<9} {turn.text}{f'  [{marks}]' if marks else ''}")
 
     def ended(self, session: str, ending: practicum.Ending | None) -> None:
+        """Print why a session is over; None: it was put aside, to go on another time."""
         print(f"{session[:6]} ended: {ending or 'put aside'}")
 
 

@@ -209,6 +209,7 @@ def test_an_interrupted_run_is_stopped_and_goes_on_later(db: str, at: tuple[int,
     many = [Profile.of(f"我最近总是睡不好。{n}") for n in range(30)]
     stopped = hold_run(plan(SCRIPTED, "run=r", "max_exchanges=3", profiles=many), db=db, watcher=Interrupt(*at), signals=True)
     assert stopped.stopped
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == (signal.default_int_handler, signal.SIG_DFL)
     assert stopped.progress.notes == ["stopping: calls in flight are finished and kept; Ctrl-C again stops at once"]
     assert stopped.sessions["unfinished"] > 0
     rest = hold_run(plan(SCRIPTED, "run=r", "max_exchanges=3", profiles=many), db=db, signals=True)

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -250,7 +251,9 @@ class _Backends:
         slots = local.slots or (min(64, chairs * at_once) if at_once else 2 * chairs)
         sessions = max(1, slots // chairs)
         self.sessions_at_once = min(sessions, self.sessions_at_once or sessions)
-        return LocalBackend(weights, name=seat.participant.model, slots=slots, context=local.context, threads=local.threads, notify=self._notify)
+        return LocalBackend(
+            weights, name=seat.participant.model, slots=slots, context=local.context, threads=local.threads, notify=self._notify
+        )
 
 
 class _Cast:
@@ -346,17 +349,15 @@ def _run_loop(desk: Desk, due: Sequence[Appointment], backends: _Backends, notif
 
     async def main() -> bool:
         holding = asyncio.ensure_future(desk.hold(due))
-        if notify is not None:
-            _stop_on_signals(desk, holding.cancel, notify)
-        try:
-            await holding
-        except asyncio.CancelledError:
-            if not desk.stopping:  # not ours: a KeyboardInterrupt on its way to whoever called
-                raise
-            return True
-        finally:
-            for backend in backends.all():
-                await backend.aclose()
+        with nullcontext() if notify is None else _stopped_by_signals(desk, holding.cancel, notify):
+            try:
+                await holding
+            except asyncio.CancelledError:
+                if not desk.stopping:  # not ours: a KeyboardInterrupt on its way to whoever called
+                    raise
+            finally:
+                for backend in backends.all():
+                    await backend.aclose()
         return desk.stopping
 
     try:
@@ -366,7 +367,10 @@ def _run_loop(desk: Desk, due: Sequence[Appointment], backends: _Backends, notif
     return uvloop.run(main())
 
 
-def _stop_on_signals(desk: Desk, cancel: Callable[[], object], notify: Notify) -> None:
+@contextmanager
+def _stopped_by_signals(desk: Desk, cancel: Callable[[], object], notify: Notify) -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM stop the desk, and the second cancel."""
+
     def stop() -> None:
         if desk.stopping:
             cancel()
@@ -377,3 +381,8 @@ def _stop_on_signals(desk: Desk, cancel: Callable[[], object], notify: Notify) -
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:  # uvloop would leave its own behind, and what comes after the run could not be interrupted
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

@@ -35,7 +35,7 @@ class _Section(BaseModel):
 
 
 class ChairConfig(_Section):
-    """One side of the table. Everything but `key` is part of the run's identity, save the model's address."""
+    """One side of the table. All but `key`, the model's address and, in chat form, `template` is part of the run's identity."""
 
     model: Text
     """`BACKEND:NAME[@ADDRESS[,ADDRESS…]]`."""
@@ -95,7 +95,7 @@ class LocalConfig(_Section):
     """Models in this process. Free to change from one command to the next."""
 
     slots: Annotated[int, Field(ge=2, le=64)] | None = None
-    """Conversations kept at once, two a session; none: four."""
+    """Conversations kept at once, one for each local side of a session; none: room for two sessions, or for `at_once`."""
     context: Annotated[int, Field(ge=512, le=1_000_000_000)] = 8192
     """Tokens a slot; never more than the model was trained on."""
     threads: Positive | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from practicum.core import Ending, Record, SessionView, Speaker, Turn, Utterance
+from practicum.core import Ending, Language, Record, SessionView, Speaker, Turn, Utterance
 from practicum.engine.moderator import Moderator
 
 
@@ -38,10 +38,10 @@ class OpenSession:
 
     __slots__ = ("_turns", "view")
 
-    def __init__(self, *, key: str, language: str, run_seed: int, turns: Sequence[Turn] = ()) -> None:
+    def __init__(self, *, key: str, language: Language, run_seed: int, turns: Sequence[Turn] = ()) -> None:
         """Open a session with the turns that it has already, none for a new one."""
         self._turns: list[Turn] = [_lean(turn) for turn in turns]
-        self.view = SessionView(key, "zh" if language == "zh" else "en", run_seed, self._turns)
+        self.view = SessionView(key, language, run_seed, self._turns)
 
     @property
     def turns(self) -> Sequence[Turn]:

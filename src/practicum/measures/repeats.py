@@ -30,4 +30,9 @@ def repeats_earlier(text: str, earlier: Collection[str]) -> bool:
         text: The new turn.
         earlier: The normal forms (`normal_form`) of the speaker's earlier turns; a set makes this O(1).
     """
-    return normal_form(text) in earlier and (chinese_characters(text) >= MIN_CHINESE or english_words(text) >= MIN_WORDS)
+    return normal_form(text) in earlier and can_repeat(text)
+
+
+def can_repeat(text: str) -> bool:
+    """Tell whether a turn is long enough for saying it again to be a repeat."""
+    return chinese_characters(text) >= MIN_CHINESE or english_words(text) >= MIN_WORDS

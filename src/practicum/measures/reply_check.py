@@ -12,7 +12,7 @@ from practicum.measures.farewell import says_goodbye
 from practicum.measures.labels import cut_other_side, is_stage_direction, speaks_for_other, strip_label
 from practicum.measures.layout import first_paragraph, has_enumeration, has_line_break
 from practicum.measures.length import too_long
-from practicum.measures.repeats import normal_form, repeats_earlier
+from practicum.measures.repeats import can_repeat, normal_form
 from practicum.measures.thanks import says_thanks
 
 
@@ -63,14 +63,15 @@ def check_reply(
         said: Normal forms (`normal_form`) of the speaker's own earlier turns.
         rules: The limits.
     """
-    if not normal_form(text):
+    form = normal_form(text)
+    if not form:
         return (Fault.EMPTY,)
     faults = []
     if strip_label(text, speaker) != text:
         faults.append(Fault.LABEL)
     if is_stage_direction(text):
         faults.append(Fault.STAGE_DIRECTION)
-    if repeats_earlier(text, said):
+    if form in said and can_repeat(text):
         faults.append(Fault.REPEAT)
     if speaks_for_other(text, speaker):
         faults.append(Fault.OTHER_SIDE)
