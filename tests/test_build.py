@@ -169,6 +169,14 @@ def test_a_larger_limit_and_more_sessions_a_profile_extend_the_run(db: str) -> N
     assert held == [(0, 1, 1), (1, 2, 3), (3, 3, 6), (6, 0, 6)]
 
 
+def test_a_smaller_limit_leaves_the_others_alone(db: str, tmp_path: Path) -> None:
+    script = tmp_path / "counselor.txt"
+    script.write_text("!fail out of order", "utf-8")
+    failing = SCRIPTED | {"counselor.model": f"script:{script}"}
+    ended = [hold_run(plan(failing, "run=r", f"limit={limit}"), db=db).progress.ended for limit in (3, 1)]
+    assert ended == [3, 1]
+
+
 def test_the_settings_of_the_last_command_are_kept(db: str) -> None:
     for at_once in (4, 8):
         hold_run(plan(SCRIPTED, "run=r", "max_exchanges=1", f"at_once={at_once}"), db=db)

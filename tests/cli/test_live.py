@@ -25,7 +25,7 @@ def clock_of(*times: float) -> Callable[[], float]:
 
 
 def under_way() -> Progress:
-    progress = Progress(planned=10, done_before=2, open=3, turns=20, prompt_tokens=1_000_000, completion_tokens=500)
+    progress = Progress(planned=10, done_before=2, open=3, turns=20, prompt_tokens=1_000_000, completion_tokens=500, in_flight=lambda: 4)
     progress.endings.update({Ending.TURN_LIMIT: 1, Ending.FAILED: 1})
     return progress
 
@@ -45,7 +45,9 @@ def test_a_reading_tells_sessions_speed_cost_and_time() -> None:
     meter.progress = under_way()
     meter.progress.notes.append("waiting for http://localhost:8000/v1")
     reading = meter.read()
-    assert reading.line() == snapshot("3 of 10 done, 3 open, 1 failed; 1.0 exchanges/s, 50 tokens/s; 3.00 CNY; at most 70 s left")
+    assert reading.line() == snapshot(
+        "3 of 10 done, 3 open, 1 failed; 1.0 exchanges/s, 50 tokens/s, 4 calls in flight; 3.00 CNY; at most 70 s left"
+    )
     assert reading.note == "waiting for http://localhost:8000/v1"
 
 

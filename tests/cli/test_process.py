@@ -41,7 +41,7 @@ def test_ctrl_c_puts_the_run_aside_and_the_same_command_goes_on(fake_server: Fak
     while not fake_server.stats()["requests"] > 4 and process.poll() is None:
         pass
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate()
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "put aside, 2 sessions still owed; the same command goes on with them" in err
     assert "Traceback" not in err

@@ -135,7 +135,7 @@ def away(server: FakeServer, seconds: float) -> Thread:
             pass
         server.set(down=seconds)
 
-    thread = Thread(target=take)
+    thread = Thread(target=take, daemon=True)
     thread.start()
     return thread
 
@@ -145,7 +145,7 @@ def test_a_server_that_was_waited_for_stands_in_the_notes(practicum: Practicum, 
     model = f"openai:m@{fake_server.url}"
     thread = away(fake_server, 0.3)
     outcome = practicum("simulate", "--profiles", "en.json", "--client", model, "--counselor", model, "--max-exchanges", "6", "--run", "r")
-    thread.join()
+    thread.join(10)
     assert outcome.status == 0
     assert f"note       waiting for {fake_server.url}" in outcome.out
     assert f"note: waiting for {fake_server.url}" in practicum("show", "r").out
@@ -157,7 +157,7 @@ def test_a_server_that_stays_away_leaves_what_was_said(practicum: Practicum, fak
     thread = away(fake_server, 30)
     settings = ("--set", "endpoint.patience=0.1", "--max-exchanges", "9")
     outcome = practicum("simulate", "--profiles", "en.json", "--client", model, "--counselor", model, *settings)
-    thread.join()
+    thread.join(10)
     assert outcome.status == 1
     *_, kept, gone = outcome.err.splitlines()
     assert kept.endswith("turns were kept; the same command goes on after them")

@@ -160,8 +160,7 @@ def _check_server(model: ModelName, address: str, key: str | None) -> Finding:
     """Ask a server for its list of models: that costs nothing."""
     import asyncio
 
-    from practicum.backends import open_transport
-    from practicum.backends.transport import Answer, TransportError
+    from practicum.backends import Answer, TransportError, open_transport
 
     async def ask() -> Answer:
         transport = open_transport(address, key)

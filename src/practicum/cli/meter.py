@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from practicum.cli.console import duration
+from practicum.cli.console import count, duration
 
 if TYPE_CHECKING:
     from practicum.engine import Progress, RunConfig
@@ -26,6 +26,8 @@ class Reading:
     """Ended and not failed, in earlier processes too."""
     open: int
     failed: int
+    in_flight: int
+    """Calls, those that wait for a place included."""
     exchanges: int
     exchanges_per_second: float
     tokens_per_second: float
@@ -46,7 +48,8 @@ class Reading:
     @property
     def speed(self) -> str:
         """The speeds in words."""
-        return f"{self.exchanges_per_second:,.1f} exchanges/s, {self.tokens_per_second:,.0f} tokens/s"
+        speeds = f"{self.exchanges_per_second:,.1f} exchanges/s, {self.tokens_per_second:,.0f} tokens/s"
+        return f"{speeds}, {count(self.in_flight, 'call')} in flight"
 
     @property
     def left(self) -> str:
@@ -87,6 +90,7 @@ class Meter:
             done=done,
             open=progress.open,
             failed=progress.failed,
+            in_flight=progress.in_flight(),
             exchanges=progress.turns // 2,
             exchanges_per_second=exchanges_per_second,
             tokens_per_second=tokens_per_second,

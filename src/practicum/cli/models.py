@@ -13,8 +13,7 @@ from practicum.cli.console import colored, table, tell
 from practicum.errors import ModelFileError
 
 if TYPE_CHECKING:
-    from practicum.backends import CatalogModel
-    from practicum.backends.partfile import Progress
+    from practicum.backends import CatalogModel, Progress
 
 models = typer.Typer(name="models", help="List, fetch and check the local models.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -97,8 +96,8 @@ def verify(
 
 def fetch(model: CatalogModel, source: str | None = None) -> str:
     """Fetch a model unless it is there, showing how far it is, and return its path."""
+    from practicum.backends import SOURCES
     from practicum.backends import pull as pull_model
-    from practicum.backends.download import SOURCES
 
     with (_bar if sys.stderr.isatty() else _tenths)(model) as show:
         return str(pull_model(model, sources=(source,) if source else SOURCES, progress=show, notify=tell))
