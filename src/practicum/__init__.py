@@ -8,18 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from practicum.core import Ending, Language, Profile, Session, Speaker, Turn
 from practicum.core.version import VERSION
 from practicum.errors import PracticumError
 
 if TYPE_CHECKING:
+    from practicum.dataset import ExportReport
     from practicum.engine import Progress, RunResult, Watcher
 
 __version__ = VERSION
 
-__all__ = ["Ending", "Language", "PracticumError", "Profile", "Session", "Speaker", "Turn", "__version__", "read_sessions", "simulate"]
+__all__ = [
+    "Ending",
+    "Language",
+    "PracticumError",
+    "Profile",
+    "Session",
+    "Speaker",
+    "Turn",
+    "__version__",
+    "export",
+    "read_sessions",
+    "simulate",
+]
 
 
 def simulate(
@@ -74,3 +87,29 @@ def read_sessions(run: str, *, db: str = "sqlite:///practicum.db") -> list[Sessi
         return list(store.sessions(run))
     finally:
         store.close()
+
+
+def export(
+    run: str,
+    out: Path | str,
+    *,
+    form: Literal["sharegpt", "messages", "jsonl", "csv"] = "sharegpt",
+    include_risk: bool = False,
+    db: str = "sqlite:///practicum.db",
+) -> ExportReport:
+    """Write the sessions of a run into files and return what was written, cut and left out; prints nothing.
+
+    Args:
+        run: Its name.
+        out: A folder; made if need be.
+        form: sharegpt (LLaMA-Factory), messages (TRL), jsonl (everything), csv (a turn a row).
+        include_risk: Keep sessions in which a risk was found.
+        db: SQLAlchemy URL of the store.
+
+    Raises:
+        StoreError: There is no such store, or no such run in it.
+        ExportError: The folder cannot be written, or there is nothing to write.
+    """
+    from practicum.dataset import Format, export_run
+
+    return export_run(run, form=Format(form), out=Path(out), include_risk=include_risk, db=db)

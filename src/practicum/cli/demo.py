@@ -45,10 +45,9 @@ def demo(
     the session goes on where it was cut, or is shown again.
     """
     from practicum.build import plan_run
-    from practicum.cli.export import export_run
     from practicum.cli.simulate import refuse_memory
     from practicum.cli.summary import print_plan, print_summary, read_run, status_of
-    from practicum.dataset import bundled_profiles
+    from practicum.dataset import Format, bundled_profiles, export_run
     from practicum.engine import read_config
 
     print(INTRODUCTION[language], end="\n\n", flush=True)
@@ -73,7 +72,7 @@ def demo(
     if status := status_of(result):
         tell("practicum: the session is not over; `practicum demo` goes on with it")
         raise typer.Exit(status)
-    report = export_run(result.run, form="sharegpt", out=FOLDER, include_risk=True, db=db)
+    report = export_run(result.run, form=Format.SHAREGPT, out=FOLDER, include_risk=True, db=db)
     for line in report.lines():
         print(line)
     _print_what_next(result.run, db)

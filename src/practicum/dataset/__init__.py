@@ -4,6 +4,7 @@ from practicum.dataset.export import ExportReport, export_sessions
 from practicum.dataset.formats import Format, encode_dialogue, write_rows
 from practicum.dataset.profiles import ProfilesDescription, bundled_profiles, describe_profiles, read_profiles
 from practicum.dataset.rows import Cut, Dialogue, LeftOut, alternate, as_dialogue, reason_against
+from practicum.dataset.stored import export_run
 
 __all__ = [
     "Cut",
@@ -17,6 +18,7 @@ __all__ = [
     "bundled_profiles",
     "describe_profiles",
     "encode_dialogue",
+    "export_run",
     "export_sessions",
     "read_profiles",
     "reason_against",

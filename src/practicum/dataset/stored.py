@@ -1,0 +1,45 @@
+"""Exports from a store: the sessions of a run, with the counselor's prompt that the run was made with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from practicum.core import Form, Language, Session, Speaker
+from practicum.dataset.export import ExportReport, export_sessions
+from practicum.dataset.formats import Format
+from practicum.roles import Prompt
+from practicum.store import DEFAULT_URL, RunInfo, Store
+
+
+def export_run(run: str, *, form: Format, out: Path, include_risk: bool = False, db: str = DEFAULT_URL) -> ExportReport:
+    """Export the sessions of a run; every row carries the counselor's chat-form prompt, whatever form the run used.
+
+    Args:
+        run: Its name.
+        form: The format; see `export_sessions`.
+        out: The folder.
+        include_risk: Keep sessions in which a risk was found.
+        db: SQLAlchemy URL of the store.
+
+    Raises:
+        StoreError: There is no such store or run.
+        ExportError: The folder cannot be written, or there is nothing to write.
+    """
+    with Store.open(db, create=False) as store:
+        prompts = _system_prompts(store.run(run))
+        return export_sessions(store.sessions(run), form=form, out=out, include_risk=include_risk, system_prompt=prompts)
+
+
+def _system_prompts(info: RunInfo) -> Callable[[Session], str]:
+    texts = {(prompt.id, prompt.digest): prompt.text for prompt in info.prompts}
+
+    @cache
+    def rendered(language: Language) -> str:
+        ref = info.identity["export_prompts"][language]
+        text = texts[ref["id"], ref["digest"]]
+        prompt = Prompt(id=ref["id"], role=Speaker.COUNSELOR, language=language, form=Form.CHAT, text=text)
+        return prompt.render(language=language, max_exchanges=info.identity["max_exchanges"])
+
+    return lambda session: rendered(session.profile.language)
