@@ -238,3 +238,19 @@ def test_in_a_script_of_ones_own_ctrl_c_is_a_keyboard_interrupt(db: str) -> None
 def test_it_runs_where_there_is_no_uvloop(db: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvloop", None)
     assert hold_run(plan(SCRIPTED, "max_exchanges=1"), db=db).complete
+
+
+def test_a_prompt_that_some_profile_cannot_fill_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    own = tmp_path / "client.txt"
+    own.write_text("{{ profile }}，{{ facts.age }}岁", "utf-8")
+    config = read_config({"client.model": "script:echo", "counselor.model": "script:echo", "client.prompt": own})
+    with_age = Profile(id="a", text="我失眠", language="zh", facts={"age": "29"})
+    plan_run(config, [with_age])
+    with pytest.raises(PromptError, match="age.*profile 'b'"):
+        plan_run(config, [with_age, Profile(id="b", text="我失眠", language="zh")])
+
+
+async def test_a_run_may_begin_where_a_loop_is_running_already_as_in_a_notebook(tmp_path: Path) -> None:
+    config = read_config({"client.model": "script:always 我失眠", "counselor.model": "script:always 多久了", "max_exchanges": 2})
+    result = hold_run(plan_run(config, [Profile.of("我失眠")]), db=f"sqlite:///{tmp_path}/practicum.db")
+    assert result.complete

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -35,8 +32,8 @@ from practicum.backends import (
 )
 from practicum.core import LANGUAGES, Form, Language, Participant, Profile, Sampling, Speaker, digest_of, session_key
 from practicum.core.version import VERSION
-from practicum.engine import Appointment, ChairConfig, Desk, Pace, Progress, RunConfig, RunResult, SessionRules, Watcher
-from practicum.errors import ConfigError, ModelFileError
+from practicum.engine import Appointment, ChairConfig, Desk, Pace, Progress, RunConfig, RunResult, SessionRules, Watcher, run_desk
+from practicum.errors import ConfigError, ModelFileError, PromptError
 from practicum.measures import CheckRules, find_risks
 from practicum.roles import Chair, ModelVoice, Prompt, labels, load_prompt, opening, read_prompt_file
 from practicum.store import DEFAULT_URL, PlannedSession, PromptText, RunRecord, Store, raise_open_files
@@ -56,6 +53,11 @@ class Seat:
     prompts: Mapping[Language, Prompt]
     weights: Path | None = None
     """The file of a local model."""
+
+    def render(self, profile: Profile, max_exchanges: int) -> str:
+        """Return the system prompt for a session with this client; only the client's own side is given the profile."""
+        story = {"profile": profile.text, "facts": profile.facts} if self.speaker is Speaker.CLIENT else {}
+        return self.prompts[profile.language].render(language=profile.language, max_exchanges=max_exchanges, **story)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,13 +138,26 @@ def plan_run(config: RunConfig, profiles: Sequence[Profile], settings: Mapping[s
     }
     counselor = seats[Speaker.COUNSELOR]
     own = counselor.config.prompt is not None
-    return Plan(
+    plan = Plan(
         config=config,
         profiles=tuple(profile if language is None else replace(profile, language=language) for profile in chosen),
         seats=seats,
         export_prompts=counselor.prompts if own else _bundled(Speaker.COUNSELOR, Form.CHAT),
         settings=settings or {},
     )
+    if config.client.prompt is not None or own:
+        _try_prompts(plan)
+    return plan
+
+
+def _try_prompts(plan: Plan) -> None:
+    """Render a user's own prompts for every profile: one that names a fact that some profile lacks must not fail in mid-run."""
+    for profile in plan.profiles:
+        try:
+            for seat in plan.seats.values():
+                seat.render(profile, plan.config.max_exchanges)
+        except PromptError as problem:
+            raise PromptError(f"{problem}; tried with profile {profile.id!r}") from None
 
 
 def _seat(speaker: Speaker, config: ChairConfig) -> Seat:
@@ -266,24 +281,19 @@ class _Cast:
         self._chairs = {
             speaker: Chair.of(speaker, seat.participant, backends[speaker], rules, check.ask_again) for speaker, seat in plan.seats.items()
         }
-        self._counselor_prompts = {language: self._system(Speaker.COUNSELOR, language) for language in LANGUAGES}
-
-    def _system(self, speaker: Speaker, language: Language, **known: Any) -> str:
-        prompt = self._plan.seats[speaker].prompts[language]
-        return prompt.render(language=language, max_exchanges=self._plan.config.max_exchanges, **known)
+        self._counselor: dict[Language, str] = {}
+        """The counselor's prompt: one text for all sessions of a language."""
 
     def seat(self, session: Appointment) -> Mapping[Speaker, ModelVoice]:
         """Return both voices; only the client's has seen the profile."""
-        profile = session.profile
-        language = profile.language
-        story = self._system(Speaker.CLIENT, language, profile=profile.text, facts=profile.facts)
+        profile, seats, most = session.profile, self._plan.seats, self._plan.config.max_exchanges
+        if profile.language not in self._counselor:
+            self._counselor[profile.language] = seats[Speaker.COUNSELOR].render(profile, most)
+        system = {Speaker.CLIENT: seats[Speaker.CLIENT].render(profile, most), Speaker.COUNSELOR: self._counselor[profile.language]}
+        first = {Speaker.CLIENT: opening(profile.language), Speaker.COUNSELOR: None}
         return {
-            Speaker.CLIENT: ModelVoice(
-                self._chairs[Speaker.CLIENT], key=session.key, system=story, labels=labels(language), opening=opening(language)
-            ),
-            Speaker.COUNSELOR: ModelVoice(
-                self._chairs[Speaker.COUNSELOR], key=session.key, system=self._counselor_prompts[language], labels=labels(language)
-            ),
+            speaker: ModelVoice(chair, key=session.key, system=system[speaker], labels=labels(profile.language), opening=first[speaker])
+            for speaker, chair in self._chairs.items()
         }
 
     def risks(self, session: Appointment) -> Sequence[str]:
@@ -328,7 +338,7 @@ def hold_run(
             progress=progress,
             watcher=watcher,
         )
-        stopped = _run_loop(desk, due, backends, notify if signals else None)
+        stopped = run_desk(desk, due, backends.all(), notify if signals else None)
         totals = store.run(plan.name).totals
         sessions = {str(ending): count for ending, count in totals.endings.items()}
         sessions["unfinished"] = totals.open
@@ -342,47 +352,3 @@ def _rules(config: RunConfig) -> SessionRules:
         min_exchanges=config.ending.min_exchanges,
         stop_on_risk=config.stop_on_risk,
     )
-
-
-def _run_loop(desk: Desk, due: Sequence[Appointment], backends: _Backends, notify: Notify | None) -> bool:
-    """Run the event loop until all is held; return whether it was stopped before."""
-
-    async def main() -> bool:
-        holding = asyncio.ensure_future(desk.hold(due))
-        with nullcontext() if notify is None else _stopped_by_signals(desk, holding.cancel, notify):
-            try:
-                await holding
-            except asyncio.CancelledError:
-                if not desk.stopping:  # not ours: a KeyboardInterrupt on its way to whoever called
-                    raise
-            finally:
-                for backend in backends.all():
-                    await backend.aclose()
-        return desk.stopping
-
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(main())
-    return uvloop.run(main())
-
-
-@contextmanager
-def _stopped_by_signals(desk: Desk, cancel: Callable[[], object], notify: Notify) -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM stop the desk, and the second cancel."""
-
-    def stop() -> None:
-        if desk.stopping:
-            cancel()
-        else:
-            desk.stop()
-            notify("stopping: calls in flight are finished and kept; Ctrl-C again stops at once")
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    try:
-        yield
-    finally:  # uvloop would leave its own behind, and what comes after the run could not be interrupted
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)

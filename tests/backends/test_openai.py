@@ -318,3 +318,18 @@ async def test_draining_refuses_who_waits_and_lets_who_is_in_flight_end() -> Non
     first, *others = await asyncio.gather(*tasks, return_exceptions=True)
     assert not isinstance(first, BaseException)
     assert all(isinstance(other, EndpointError) for other in others)
+
+
+async def test_tokens_of_answers_that_said_nothing_are_counted() -> None:
+    reply = await Bench([completion(""), completion("好")]).backend.reply(ask())
+    assert (reply.call.prompt_tokens, reply.call.completion_tokens) == (20, 6)
+
+
+async def test_a_body_that_is_still_being_read_is_grown_in_a_copy() -> None:
+    bench = Bench([completion()])
+    await bench.backend.reply(ask("一"))
+    sent = bench.backend._bodies["s/counselor"].encode(ask("一"), b"}")
+    with memoryview(sent[0]) as still_read:
+        await bench.backend.reply(ask(history=[Message("user", "一"), Message("assistant", "你好")], text="二"))
+        assert bytes(still_read) == bytes(sent[0])
+    assert [message["content"] for message in bench.transports[0].sent[-1][1]["messages"]] == ["你是咨询师", "一", "你好", "二"]

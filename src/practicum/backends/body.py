@@ -45,22 +45,25 @@ class GrownBody:
         grow = self._grow_chat if request.form is Form.CHAT else self._grow_transcript
         for index in range(self._count, there):
             self._last = messages[index]
-            grow(self._last, request)
+            self._add(grow(self._last, request))
             self._count += 1
         end = self._end_of_chat(request) if request.form is Form.CHAT else self._end_of_transcript(request)
         return (self._text, end + parameters)
 
-    def _grow_chat(self, message: Message, _: Request) -> None:
-        if self._count:
-            self._text += b","
-        self._text += b'{"role":"%b","content":%b}' % (message.role.encode(), orjson.dumps(message.content))
+    def _add(self, piece: bytes) -> None:
+        try:
+            self._text += piece
+        except BufferError:  # answered before it was read to its end: an earlier sending still holds the old bytes
+            self._text = self._text + piece
 
-    def _grow_transcript(self, message: Message, request: Request) -> None:
-        if self._count > 1:
-            self._text += b"\\n"
-        self._text += _escaped(message.content)
+    def _grow_chat(self, message: Message, _: Request) -> bytes:
+        comma = b"," if self._count else b""
+        return comma + b'{"role":"%b","content":%b}' % (message.role.encode(), orjson.dumps(message.content))
+
+    def _grow_transcript(self, message: Message, request: Request) -> bytes:
         if not self._count:
-            self._text += _escaped(TEMPLATES[request.template].between)
+            return _escaped(message.content + TEMPLATES[request.template].between)
+        return _escaped(message.content if self._count == 1 else f"\n{message.content}")
 
     def _end_of_chat(self, request: Request) -> bytes:
         if request.tail is None:

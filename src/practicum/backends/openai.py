@@ -41,11 +41,12 @@ class CallBudget:
 class _Try:
     """One call on its way: what it has cost so far, and what went wrong last."""
 
-    __slots__ = ("attempts", "cause", "empties", "pause", "spent", "started")
+    __slots__ = ("attempts", "cause", "completion_tokens", "empties", "pause", "prompt_tokens", "spent", "started")
 
     def __init__(self) -> None:
         self.attempts = 0
         self.empties = 0
+        self.prompt_tokens = self.completion_tokens = 0
         self.spent = 0.0
         self.started = 0.0
         self.cause = ""
@@ -100,8 +101,8 @@ class OpenAIBackend:
         return Call(
             model=answered.model or self.model,
             finish=answered.finish,
-            prompt_tokens=answered.prompt_tokens,
-            completion_tokens=answered.completion_tokens,
+            prompt_tokens=attempt.prompt_tokens,
+            completion_tokens=attempt.completion_tokens,
             cached_tokens=answered.cached_tokens,
             seconds=self._clock() - attempt.started,
             attempts=attempt.attempts,
@@ -160,6 +161,8 @@ class OpenAIBackend:
             await self._rest(endpoint, request, attempt)
             return None
         endpoint.spent(answered.prompt_tokens + answered.completion_tokens)
+        attempt.prompt_tokens += answered.prompt_tokens
+        attempt.completion_tokens += answered.completion_tokens
         if answered.text:
             return answered
         attempt.empties += 1

@@ -22,7 +22,8 @@ class Call:
     """The server's finish reason: stop, length, …; "" if it gave none."""
     prompt_tokens: int
     completion_tokens: int
-    """Tokens generated, reasoning included; both counts are 0 where the server gives no usage."""
+    """Tokens generated, reasoning included. Both counts include answers that said nothing and were asked for again; both are 0
+    where the server gives no usage."""
     cached_tokens: int = 0
     """Prompt tokens that the server took from its prefix cache, where it says so."""
     seconds: float

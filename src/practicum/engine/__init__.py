@@ -1,6 +1,7 @@
 """One session, then many, held to their end."""
 
 from practicum.engine.config import ChairConfig, RunConfig, known_keys, read_config
+from practicum.engine.loop import run_desk
 from practicum.engine.moderator import Moderator, SessionRules
 from practicum.engine.progress import Progress, RunResult, Watcher
 from practicum.engine.run import Appointment, Cast, Desk, Pace
@@ -24,4 +25,5 @@ __all__ = [
     "hold_session",
     "known_keys",
     "read_config",
+    "run_desk",
 ]

@@ -55,15 +55,16 @@ class Pace:
     sessions_at_once: int | None = None
     """Most open sessions, where the slots of a local model bound them."""
 
-    def room(self, opening: int, open_sessions: int) -> int:
+    def room(self, opening: int, open_sessions: int, committing: int = 0) -> int:
         """Return how many more sessions may be opened now.
 
-        A session counts by its call under way, not by being open; one that has not had its first answer yet counts
-        as well, else a burst of new sessions would go unseen until their first calls.
+        A session counts by its call under way, not by being open. An answer keeps its place until its turn is on the
+        disk, so that a crash costs no more calls than `at_once`. A session that has not had its first answer counts as
+        well, else a burst of new ones would go unseen until their first calls.
         """
         capacity = sum(backend.capacity for backend in self.backends)
         under_way = sum(backend.under_way for backend in self.backends)
-        room = min(self.at_once or capacity, capacity) - max(under_way, opening)
+        room = min(self.at_once or capacity, capacity) - max(under_way + committing, opening)
         return room if self.sessions_at_once is None else min(room, self.sessions_at_once - open_sessions)
 
 
@@ -80,7 +81,11 @@ class _Journal:
 
     async def append(self, turn: Turn, records: Sequence[Record]) -> None:
         desk = self._desk
-        await desk.store.append(self._claim.session_id, self._claim.epoch, turn, records)
+        desk.committing += 1
+        try:
+            await desk.store.append(self._claim.session_id, self._claim.epoch, turn, records)
+        finally:
+            desk.committing -= 1
         if self._first and turn.call is not None:
             self.answered()
         desk.progress.count(turn, sum(record.kind == "refused" for record in records))
@@ -114,6 +119,8 @@ class Desk:
         self.watcher = watcher
         self.opening = 0
         """Open sessions that have not had their first answer yet."""
+        self.committing = 0
+        """Turns on their way to the disk."""
         self._cast = cast
         self._rules = rules
         self._pace = pace
@@ -143,7 +150,7 @@ class Desk:
         try:
             async with asyncio.TaskGroup() as group:
                 while waiting and not self._stopping:
-                    room = min(self._pace.room(self.opening, self.progress.open), CLAIM_AT_ONCE, len(waiting))
+                    room = min(self._pace.room(self.opening, self.progress.open, self.committing), CLAIM_AT_ONCE, len(waiting))
                     if room > 0:
                         await self._open([waiting.popleft() for _ in range(room)], group)
                     await asyncio.sleep(TICK_SECONDS)

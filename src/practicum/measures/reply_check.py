@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Container
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -51,7 +51,7 @@ class Fault(StrEnum):
 
 
 def check_reply(
-    text: str, *, speaker: Speaker, language: Language, exchange: int, said: Collection[str], rules: CheckRules
+    text: str, *, speaker: Speaker, language: Language, exchange: int, said: Container[str], rules: CheckRules
 ) -> tuple[Fault, ...]:
     """Return the faults of a reply, in the order of `Fault`; none if it may stand.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from practicum.backends import ChatBackend, Reply, Request
@@ -60,12 +60,6 @@ class _Said:
 
     def __contains__(self, form: object) -> bool:
         return hash(form) in self._hashes
-
-    def __iter__(self) -> Iterator[str]:
-        raise TypeError("only hashes are kept")
-
-    def __len__(self) -> int:
-        return len(self._hashes)
 
     def catch_up(self, session: SessionView, speaker: Speaker) -> None:
         """Take in one's own turns that have come since."""
