@@ -246,7 +246,7 @@ def test_a_prompt_that_some_profile_cannot_fill_is_refused_before_anything_start
     config = read_config({"client.model": "script:echo", "counselor.model": "script:echo", "client.prompt": own})
     with_age = Profile(id="a", text="我失眠", language="zh", facts={"age": "29"})
     plan_run(config, [with_age])
-    with pytest.raises(PromptError, match="age.*profile 'b'"):
+    with pytest.raises(PromptError, match=r"age.*profile 'b'"):
         plan_run(config, [with_age, Profile(id="b", text="我失眠", language="zh")])
 
 
