@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from practicum.backends import (
+    LOCAL_SAMPLERS,
     TEMPLATES,
     CallBudget,
     ChatBackend,
@@ -86,6 +87,9 @@ class Plan:
             "check": config.check.model_dump(mode="json"),
             "stop_on_risk": config.stop_on_risk,
             "seed": config.seed,
+            "samplers": {
+                str(speaker): LOCAL_SAMPLERS[seat.participant.form] for speaker, seat in self.seats.items() if seat.weights is not None
+            },
         }
 
     @property

@@ -6,7 +6,7 @@ from practicum.backends.download import SOURCES, describe, pull
 from practicum.backends.endpoint import Endpoint
 from practicum.backends.fingerprint import file_identity
 from practicum.backends.gguf import read_gguf
-from practicum.backends.local import LocalBackend
+from practicum.backends.local import LOCAL_SAMPLERS, LocalBackend
 from practicum.backends.names import BACKENDS, PRESETS, ModelName, find_key, read_model_name
 from practicum.backends.openai import CallBudget, OpenAIBackend
 from practicum.backends.partfile import Progress
@@ -17,6 +17,7 @@ from practicum.backends.transport import Answer, TransportError, open_transport
 __all__ = [
     "BACKENDS",
     "CATALOG",
+    "LOCAL_SAMPLERS",
     "PRESETS",
     "SOURCES",
     "TEMPLATES",

@@ -29,8 +29,15 @@ CONTEXT = 8192
 """Tokens per slot: 50 exchanges and a long prompt."""
 TRIES = 3
 """How often an empty reply is asked for again, each time with the next seed."""
-# llama.cpp's own defaults, written down so that a release cannot change what determines a session.
-_SAMPLERS: Mapping[str, Any] = {"top_k": 40, "min_p": 0.05}
+LOCAL_SAMPLERS: Mapping[Form, Mapping[str, Any]] = {
+    # llama.cpp's own defaults, written down so that a release cannot change what determines a session. A small quantised
+    # model at temperature 1 falls apart without them.
+    Form.CHAT: {"top_k": 40, "min_p": 0.05},
+    # And DRY, which makes it ever less likely to go on with a run of tokens that stands in the prompt already: small
+    # models recite the story and ask their last question again, in words that a check for verbatim repeats lets pass.
+    Form.TRANSCRIPT: {"top_k": 40, "min_p": 0.05, "dry_multiplier": 0.8, "dry_allowed_length": 6, "dry_penalty_last_n": 4096},
+}
+"""How a local model's next token is drawn, besides the participant's own sampling; part of a run's identity."""
 
 _BATCH = 128
 
@@ -173,7 +180,7 @@ class LocalBackend:
         started = time.monotonic()
         for attempt in range(1 + TRIES):
             seed = (request.seed + attempt) % 2**31
-            answer = await self._ask(server, request, {**_SAMPLERS, "id_slot": slot, "seed": seed})
+            answer = await self._ask(server, request, {**LOCAL_SAMPLERS[request.form], "id_slot": slot, "seed": seed})
             if answer.text:
                 call = Call(
                     model=self.name,
