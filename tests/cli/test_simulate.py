@@ -87,6 +87,7 @@ def test_json_is_all_that_stands_on_standard_output(simulate: Practicum) -> None
             "mended_or_marked_this_time": 0,
             "flagged": 1,
             "notes": [],
+            "failed_because": {},
         }
     )
 
@@ -109,6 +110,7 @@ def test_a_failed_session_is_owed_again(simulate: Practicum, practicum: Practicu
     outcome = simulate("zh", "--limit", "1")
     assert outcome.status == 1
     assert outcome.err == "practicum: 1 session still owed, 1 failed (practicum show r tells why); the same command tries them again\n"
+    assert "failed     1 × 机器坏了\n" in outcome.out
     assert "机器坏了" in practicum("show", "r", "1").out
 
 

@@ -56,6 +56,8 @@ def print_summary(plan: Plan, result: RunResult, info: RunInfo) -> None:
     print(f"risk       {count(totals.flagged, 'session')} flagged")
     for note in dict.fromkeys(note.text for note in info.notes):
         print(f"note       {note}")
+    for cause, number in result.progress.causes.most_common(3):
+        print(f"failed     {number:,} × {cause}")
 
 
 def summary(plan: Plan, result: RunResult, info: RunInfo) -> dict[str, Any]:
@@ -78,6 +80,7 @@ def summary(plan: Plan, result: RunResult, info: RunInfo) -> dict[str, Any]:
         "mended_or_marked_this_time": result.progress.marked,
         "flagged": totals.flagged,
         "notes": [note.text for note in info.notes],
+        "failed_because": dict(result.progress.causes),
     }
 
 

@@ -22,6 +22,10 @@ class Watcher(Protocol):
         ...
 
 
+MOST_CAUSES = 100
+"""Causes that differ in a number each would fill the memory of a long run."""
+
+
 @dataclass(slots=True)
 class Progress:
     """Where a run stands; read it at any time."""
@@ -33,6 +37,8 @@ class Progress:
     open: int = 0
     endings: Counter[Ending] = field(default_factory=Counter)
     """Sessions that ended in this process, by ending."""
+    causes: Counter[str] = field(default_factory=Counter)
+    """Why sessions failed in this process, and how many for each cause; `MOST_CAUSES` at most."""
     put_aside: int = 0
     """Sessions stopped between two turns; the same command goes on with them."""
     turns: int = 0
@@ -61,6 +67,11 @@ class Progress:
     def failed(self) -> int:
         """Sessions that failed in this process."""
         return self.endings[Ending.FAILED]
+
+    def fail(self, cause: str) -> None:
+        """Count a failed session under its cause."""
+        if cause in self.causes or len(self.causes) < MOST_CAUSES:
+            self.causes[cause] += 1
 
     def count(self, turn: Turn, refused: int) -> None:
         """Count a durable turn."""

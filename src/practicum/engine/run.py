@@ -194,6 +194,8 @@ class Desk:
             risk = sorted(moderator.risks)
             await self.store.finish(claim.session_id, claim.epoch, ending=ending, failure=failure, risk=risk, at=self._clock())
             self.progress.endings[ending] += 1
+            if ending is Ending.FAILED:
+                self.progress.fail(failure)
         if self.watcher is not None:
             self.watcher.ended(due.key, ending)
 
