@@ -329,7 +329,7 @@ async def test_a_body_that_is_still_being_read_is_grown_in_a_copy() -> None:
     bench = Bench([completion()])
     await bench.backend.reply(ask("一"))
     sent = bench.backend._bodies["s/counselor"].encode(ask("一"), b"}")
-    with memoryview(sent[0]) as still_read:
+    with memoryview(sent[1]) as still_read:
         await bench.backend.reply(ask(history=[Message("user", "一"), Message("assistant", "你好")], text="二"))
-        assert bytes(still_read) == bytes(sent[0])
+        assert bytes(still_read) == bytes(sent[1])
     assert [message["content"] for message in bench.transports[0].sent[-1][1]["messages"]] == ["你是咨询师", "一", "你好", "二"]

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import orjson
 
 from practicum.backends.base import Request
 from practicum.backends.templates import TEMPLATES
 from practicum.backends.transport import Body
 from practicum.core import Form, Message
+
+BLOCK_BYTES = 4096
+"""A thousand long buffers that grow in step leave holes in the heap that fit none of them; blocks of one size fill them again."""
+
+
+@lru_cache(maxsize=16)
+def _joined(head: bytes, system: bytes) -> bytes:
+    return head + system
 
 
 def _escaped(text: str) -> bytes:
@@ -17,7 +27,7 @@ def _escaped(text: str) -> bytes:
 class GrownBody:
     """One thread's body up to its last known message."""
 
-    __slots__ = ("_count", "_head", "_last", "_text")
+    __slots__ = ("_blocks", "_count", "_head", "_last")
 
     def __init__(self, model: str, request: Request) -> None:
         name = orjson.dumps(model)
@@ -28,14 +38,14 @@ class GrownBody:
         self._forget()
 
     def _forget(self) -> None:
-        self._text = bytearray(self._head)
+        self._blocks: list[bytes | bytearray] = [self._head]
         self._count = 0
         self._last: Message | None = None
 
     def encode(self, request: Request, parameters: bytes) -> Body:
         """Return the whole body: what is new is encoded and kept, tail and parameters are added for this once.
 
-        The first piece is the grown text itself, not a copy: encode again only when the answer is there.
+        All pieces but the last are the grown text itself, not a copy: encode again only when the answer is there.
         """
         messages = request.messages
         there = len(messages)
@@ -48,13 +58,21 @@ class GrownBody:
             self._add(grow(self._last, request))
             self._count += 1
         end = self._end_of_chat(request) if request.form is Form.CHAT else self._end_of_transcript(request)
-        return (self._text, end + parameters)
+        return (*self._blocks, end + parameters)
 
     def _add(self, piece: bytes) -> None:
+        if not self._count:  # the system message: one object for all counselors of a run
+            self._blocks = [_joined(self._head, piece)]
+            return
+        last = self._blocks[-1]
+        if isinstance(last, bytes) or len(last) + len(piece) > BLOCK_BYTES:
+            self._blocks[-1] = bytes(last)  # full: without the room that a bytearray keeps to grow into
+            self._blocks.append(bytearray(piece))
+            return
         try:
-            self._text += piece
+            last += piece
         except BufferError:  # answered before it was read to its end: an earlier sending still holds the old bytes
-            self._text = self._text + piece
+            self._blocks[-1] = last + piece
 
     def _grow_chat(self, message: Message, _: Request) -> bytes:
         comma = b"," if self._count else b""

@@ -161,6 +161,7 @@ def read_prompt_file(path: Path, *, role: str, language: Language, form: Form) -
     return prompt
 
 
+@cache
 def labels(language: Language) -> Mapping[Speaker, str]:
     """Return what stands before each side's words in a transcript, its trailing space included where there is one."""
     words = _words()[language]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -50,12 +51,12 @@ class Chair:
 
 
 class _Said:
-    """The normal forms of one's own earlier turns, kept as hashes: 40 bytes a turn, whatever its length."""
+    """The normal forms of one's own earlier turns, kept as hashes: eight bytes a turn, whatever its length."""
 
     __slots__ = ("_hashes", "_known")
 
     def __init__(self) -> None:
-        self._hashes: set[int] = set()
+        self._hashes = array("q")
         self._known = 0
 
     def __contains__(self, form: object) -> bool:
@@ -66,7 +67,7 @@ class _Said:
         turns = session.turns
         for index in range(self._known, len(turns)):
             if turns[index].speaker is speaker:
-                self._hashes.add(hash(normal_form(turns[index].text)))
+                self._hashes.append(hash(normal_form(turns[index].text)))
         self._known = len(turns)
 
 
