@@ -14,13 +14,17 @@ class Shared(NamedTuple):
     costs: Rivals
 
 
-def long_sessions(bench: Bench) -> Shared:
-    """50 exchanges at 1 s, N = C = 1000. Two rounds of 200 s."""
+def long_load(bench: Bench) -> Load:
+    """50 exchanges at 1 s, N = C = 1000."""
     if bench.quick:
-        load = Load(sessions=64, exchanges=10, at_once=64, latency_ms=50)
-        return Shared(load, bench.both(load, 1))
-    load = Load(sessions=1000, exchanges=50, at_once=1000, latency_ms=1000)
-    return Shared(load, bench.both(load, 2))
+        return Load(sessions=64, exchanges=10, at_once=64, latency_ms=50)
+    return Load(sessions=1000, exchanges=50, at_once=1000, latency_ms=1000)
+
+
+def long_sessions(bench: Bench) -> Shared:
+    """Two rounds of the long load, 200 s each."""
+    load = long_load(bench)
+    return Shared(load, bench.both(load, 1 if bench.quick else 2))
 
 
 def short_sessions(bench: Bench) -> Shared:

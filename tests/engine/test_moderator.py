@@ -86,7 +86,7 @@ def test_a_risk_is_labelled_and_ends_nothing_unless_asked() -> None:
 def test_a_risk_in_the_profile_is_kept_but_stops_nothing() -> None:
     moderator = Moderator(SessionRules(stop_on_risk=True), risks=["abuse"])
     moderator.observe(accept(moderator, "最近睡不好"))
-    assert (moderator.risks, moderator.find_ending()) == ({"abuse"}, None)
+    assert (moderator.risks, moderator.find_ending()) == (frozenset({"abuse"}), None)
 
 
 def test_risks_accumulate_over_profile_and_turns() -> None:

@@ -11,7 +11,7 @@ from practicum.backends.templates import TEMPLATES
 from practicum.backends.transport import Body
 from practicum.core import Form, Message
 
-BLOCK_BYTES = 4096
+BLOCK_BYTES = 2048
 """A thousand long buffers that grow in step leave holes in the heap that fit none of them; blocks of one size fill them again."""
 
 

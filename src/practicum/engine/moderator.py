@@ -33,8 +33,8 @@ class Moderator:
         self._rules = rules
         self._turns = 0
         self._last: Turn | None = None
-        self._farewells: set[Speaker] = set()
-        self.risks: set[str] = set(risks)
+        self._farewells: frozenset[Speaker] = frozenset()
+        self.risks = frozenset(risks)
         """Kinds of risk found so far: in the profile, then in any turn."""
 
     def accept(self, index: int, speaker: Speaker, utterance: Utterance, at: float) -> Turn:
@@ -64,9 +64,9 @@ class Moderator:
         self._turns += 1
         self._last = turn
         if turn.state:
-            self.risks.update(turn.state.get("risk", ()))
+            self.risks |= frozenset(turn.state.get("risk", ()))
         if self._rules.ending is EndingPolicy.MUTUAL and turn.index // 2 + 1 >= self._rules.min_exchanges and says_goodbye(turn.text):
-            self._farewells.add(turn.speaker)
+            self._farewells |= {turn.speaker}
 
     def find_ending(self) -> Ending | None:
         """Return why the session is over, or None if it goes on."""
