@@ -6,9 +6,9 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.bench import Bench, Cost, Load
+from benchmarks.bench import Bench, Load
 from benchmarks.loads import long_load, short_sessions
-from benchmarks.meter import MeterError, Watched
+from benchmarks.meter import Cost, MeterError, Watched
 from benchmarks.table import Row
 
 
