@@ -6,7 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -43,6 +43,8 @@ class Row:
     verdict: Verdict
     detail: Mapping[str, Any] = field(default_factory=dict)
     """The numbers behind it, JSON-like."""
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    """What `machine` said when it was measured."""
 
 
 def machine() -> dict[str, Any]:
@@ -69,9 +71,19 @@ def render(rows: Sequence[Row]) -> str:
 
 
 def save(rows: Sequence[Row], facts: Mapping[str, Any], path: Path) -> None:
-    """Write rows and machine to a JSON file."""
+    """Write rows to a JSON file, each with what held when it was measured; figures that were not measured now stay as they are."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**facts, "rows": [asdict(row) for row in rows]}, ensure_ascii=False, indent=1) + "\n")
+    measured = {row.figure for row in rows}
+    kept = [row for row in load(path) if row.figure not in measured] if path.exists() else []
+    now = [replace(row, machine=facts) for row in rows]
+    path.write_text(
+        json.dumps([asdict(row) for row in sorted([*kept, *now], key=lambda row: row.figure)], ensure_ascii=False, indent=1) + "\n"
+    )
+
+
+def load(path: Path) -> list[Row]:
+    """Return the rows of a file that `save` has written."""
+    return [Row(**{**row, "verdict": Verdict(row["verdict"])}) for row in json.loads(path.read_text())]
 
 
 def _width(text: str) -> int:

@@ -33,9 +33,9 @@ LOCAL_SAMPLERS: Mapping[Form, Mapping[str, Any]] = {
     # llama.cpp's own defaults, written down so that a release cannot change what determines a session. A small quantised
     # model at temperature 1 falls apart without them.
     Form.CHAT: {"top_k": 40, "min_p": 0.05},
-    # And DRY, which makes it ever less likely to go on with a run of tokens that stands in the prompt already: small
-    # models recite the story and ask their last question again, in words that a check for verbatim repeats lets pass.
-    Form.TRANSCRIPT: {"top_k": 40, "min_p": 0.05, "dry_multiplier": 0.8, "dry_allowed_length": 6, "dry_penalty_last_n": 4096},
+    # And a penalty on what was just said, llama.cpp's usual 1.1: in matched sessions of the 1.5B it took the refused replies
+    # from 16 of 67 to 4 of 55. Near-repeats remain. DRY was tried: it broke words in Chinese and did not stop short repeats.
+    Form.TRANSCRIPT: {"top_k": 40, "min_p": 0.05, "repeat_penalty": 1.1, "repeat_last_n": 256},
 }
 """How a local model's next token is drawn, besides the participant's own sampling; part of a run's identity."""
 

@@ -24,6 +24,9 @@ DEMO_MODEL = "local:qwen2.5-coder-1.5b"
 LOCAL_SETTINGS: Mapping[str, object] = {"temperature": 0.8, "top_p": 0.9, "max_tokens": 120}
 """For a local model, whose small kind rambles and drifts at the paper's temperature of 1."""
 
+DEMO_SEED = 2
+"""Chosen, not typical: of a few sessions that we read, this one keeps to the story best. A small model's next may be worse."""
+
 INTRODUCTION: Mapping[Language, str] = {
     "zh": "一次完整的心理咨询模拟：两把椅子上都是语言模型，来访者的故事是虚构的。这不是治疗。\n"
     "One simulated counseling session in Chinese (--language en: in English); the client's story is fiction. This is not therapy.",
@@ -54,6 +57,7 @@ def demo(
     refuse_memory(db)
     _fetch_models([client, counselor])
     flags: dict[str, object] = {
+        "seed": DEMO_SEED,
         "client.model": client,
         "counselor.model": counselor,
         "max_exchanges": max_exchanges,
