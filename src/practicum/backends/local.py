@@ -33,8 +33,8 @@ LOCAL_SAMPLERS: Mapping[Form, Mapping[str, Any]] = {
     # llama.cpp's own defaults, written down so that a release cannot change what determines a session. A small quantised
     # model at temperature 1 falls apart without them.
     Form.CHAT: {"top_k": 40, "min_p": 0.05},
-    # And a penalty on what was just said, llama.cpp's usual 1.1: in matched sessions of the 1.5B it took the refused replies
-    # from 16 of 67 to 4 of 55. Near-repeats remain. DRY was tried: it broke words in Chinese and did not stop short repeats.
+    # And a penalty on what was just said, llama.cpp's usual 1.1: with it 4 of 55 replies of the 1.5B were refused, without it 16
+    # of 67 (four sessions each, same seeds). Near-repeats remain. Under DRY broken words turned up; the cause was not isolated.
     Form.TRANSCRIPT: {"top_k": 40, "min_p": 0.05, "repeat_penalty": 1.1, "repeat_last_n": 256},
 }
 """How a local model's next token is drawn, besides the participant's own sampling; part of a run's identity."""
