@@ -1,5 +1,6 @@
 """What a session is: pure data and pure functions, no input or output, nothing to await."""
 
+from practicum.core.choice import Ballot, Candidate, Choice, Outcome, Verdict
 from practicum.core.keys import derive_seed, digest_of, text_digest
 from practicum.core.participant import Form, Participant, PromptRef, Sampling, Speaker
 from practicum.core.profile import LANGUAGES, Language, Profile, Source, Split, guess_language
@@ -9,12 +10,16 @@ from practicum.core.view import Message, as_seen_by, as_transcript
 
 __all__ = [
     "LANGUAGES",
+    "Ballot",
     "Call",
+    "Candidate",
+    "Choice",
     "Ending",
     "EndingPolicy",
     "Form",
     "Language",
     "Message",
+    "Outcome",
     "Participant",
     "Profile",
     "PromptRef",
@@ -27,6 +32,7 @@ __all__ = [
     "Split",
     "Turn",
     "Utterance",
+    "Verdict",
     "as_seen_by",
     "as_transcript",
     "derive_seed",
