@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from practicum.backends import ChatBackend, ScriptedBackend
 from practicum.core import Ending, Profile, Session, SessionView, Speaker, Turn, Utterance
-from practicum.engine import Appointment, Desk, Pace, Progress, SessionRules, Voice, Watcher
+from practicum.engine import Appointment, Desk, Notebook, Pace, Progress, SessionRules, Voice, Watcher
 from practicum.errors import BackendError, EndpointError, PracticumError, StoreError
 from practicum.store import PlannedSession, RunRecord, Store
 from tests.engine.scenes import MemoryJournal, Talker, hold
@@ -43,10 +43,13 @@ class Cast:
         self._seat = seat
         self.seated: dict[int, Mapping[Speaker, Talker]] = {}
 
-    def seat(self, session: Appointment) -> Mapping[Speaker, Voice]:
+    def seat(self, session: Appointment, notebook: Notebook) -> Mapping[Speaker, Voice]:
         number = int(session.key)
         self.seated[number] = self._seat(number)
         return self.seated[number]
+
+    def rules(self, session: Appointment) -> SessionRules:
+        return SessionRules(max_exchanges=3)
 
     def risks(self, session: Appointment) -> Sequence[str]:
         return ["abuse"] if session.key == "1" else []
@@ -87,7 +90,6 @@ def make_desk(store: Store, cast: Cast, *, backend: ChatBackend | None = None, w
     return Desk(
         store=store,
         cast=cast,
-        rules=SessionRules(max_exchanges=3),
         pace=Pace(backends=[backend or StubBackend()], **pace),
         run_seed=7,
         clock=lambda: 1_700_000_000.0,

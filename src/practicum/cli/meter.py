@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from practicum.cli.console import count, duration
 
 if TYPE_CHECKING:
-    from practicum.engine import Progress, RunConfig
+    from practicum.engine import Progress, SessionsConfig
 
 WINDOW_SECONDS = 15.0
 """Speeds are means over so long."""
@@ -69,7 +69,7 @@ class Reading:
 class Meter:
     """Reads a run's counters, from any thread."""
 
-    def __init__(self, progress: Progress, config: RunConfig, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, progress: Progress, config: SessionsConfig, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.progress = progress
         self._config = config
         self._clock = clock
@@ -111,7 +111,7 @@ class Meter:
         return (self.progress.turns - turns) / 2 / span, (self.progress.completion_tokens - tokens) / span
 
 
-def cost_of(config: RunConfig, prompt_tokens: int, completion_tokens: int) -> float | None:
+def cost_of(config: SessionsConfig, prompt_tokens: int, completion_tokens: int) -> float | None:
     """Return what tokens cost; None where the configuration gives no price."""
     prices = config.prices
     if not prices.prompt and not prices.completion:

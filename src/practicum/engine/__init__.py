@@ -1,11 +1,11 @@
 """One session, then many, held to their end."""
 
-from practicum.engine.config import ChairConfig, RunConfig, known_keys, read_config
+from practicum.engine.config import ChairConfig, RunConfig, Section, SessionsConfig, Text, known_keys, read_config, read_tree
 from practicum.engine.loop import run_desk
 from practicum.engine.moderator import Moderator, SessionRules
 from practicum.engine.progress import Progress, RunResult, Watcher
 from practicum.engine.run import Appointment, Cast, Desk, Pace
-from practicum.engine.session import Journal, OpenSession, Voice, hold_session
+from practicum.engine.session import Journal, Notebook, OpenSession, Voice, hold_session
 
 __all__ = [
     "Appointment",
@@ -14,16 +14,21 @@ __all__ = [
     "Desk",
     "Journal",
     "Moderator",
+    "Notebook",
     "OpenSession",
     "Pace",
     "Progress",
     "RunConfig",
     "RunResult",
+    "Section",
     "SessionRules",
+    "SessionsConfig",
+    "Text",
     "Voice",
     "Watcher",
     "hold_session",
     "known_keys",
     "read_config",
+    "read_tree",
     "run_desk",
 ]

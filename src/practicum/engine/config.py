@@ -14,6 +14,7 @@ from practicum.core import EndingPolicy, Form, Language
 from practicum.errors import ConfigError
 
 T = TypeVar("T", str, Path)
+M = TypeVar("M", bound=BaseModel)
 
 
 def _printable(value: T) -> T:
@@ -30,11 +31,13 @@ Exchanges = Annotated[int, Field(ge=0, le=10_000)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A frozen part of a configuration; unknown keys are refused."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
-class ChairConfig(_Section):
+class ChairConfig(Section):
     """One side of the table. All but `key`, the model's address and, in chat form, `template` is part of the run's identity."""
 
     model: Text
@@ -52,7 +55,7 @@ class ChairConfig(_Section):
     """Name of the environment variable that holds the key, never the key."""
 
 
-class EndingConfig(_Section):
+class EndingConfig(Section):
     """When a session is over before its turn limit."""
 
     policy: EndingPolicy = EndingPolicy.MUTUAL
@@ -60,7 +63,7 @@ class EndingConfig(_Section):
     """Goodbyes before this exchange do not count (policy mutual)."""
 
 
-class CheckConfig(_Section):
+class CheckConfig(Section):
     """The reply check."""
 
     limit_zh: Positive = 200
@@ -73,7 +76,7 @@ class CheckConfig(_Section):
     """How often a failing reply is asked for anew."""
 
 
-class CallConfig(_Section):
+class CallConfig(Section):
     """How long a call may take. Free to change from one command to the next."""
 
     timeout: Seconds = 300.0
@@ -82,7 +85,7 @@ class CallConfig(_Section):
     """All attempts of a call together; the wait for an endpoint that is away does not count."""
 
 
-class LimitConfig(_Section):
+class LimitConfig(Section):
     """What an endpoint may be asked. Free to change from one command to the next."""
 
     requests_per_minute: Annotated[float, Field(gt=0)] | None = None
@@ -91,7 +94,7 @@ class LimitConfig(_Section):
     """How long to wait for an endpoint that has answered before."""
 
 
-class LocalConfig(_Section):
+class LocalConfig(Section):
     """Models in this process. Free to change from one command to the next."""
 
     slots: Annotated[int, Field(ge=2, le=64)] | None = None
@@ -102,7 +105,7 @@ class LocalConfig(_Section):
     """None: the cores that are free."""
 
 
-class PriceConfig(_Section):
+class PriceConfig(Section):
     """What tokens cost, to be shown; per million."""
 
     prompt: Annotated[float, Field(ge=0)] = 0.0
@@ -110,11 +113,9 @@ class PriceConfig(_Section):
     currency: Text = "USD"
 
 
-class RunConfig(_Section):
-    """A run. A name with a dot (`client.model`) leads into a section: as a TOML table, or by `--set client.model=…`."""
+class SessionsConfig(Section):
+    """What holds for any run of sessions, whoever speaks."""
 
-    client: ChairConfig
-    counselor: ChairConfig
     run: Text | None = None
     """Name of the run; none: derived from its identity."""
     language: Language | None = None
@@ -137,10 +138,23 @@ class RunConfig(_Section):
     prices: PriceConfig = PriceConfig()
 
 
+class RunConfig(SessionsConfig):
+    """A run. A name with a dot (`client.model`) leads into a section: as a TOML table, or by `--set client.model=…`."""
+
+    client: ChairConfig
+    counselor: ChairConfig
+
+
 def read_config(flags: Mapping[str, Any], *, file: Path | None = None, settings: Sequence[str] = ()) -> RunConfig:
+    """Put a run's configuration together; see `read_tree`."""
+    return read_tree(RunConfig, flags, file=file, settings=settings)
+
+
+def read_tree(model: type[M], flags: Mapping[str, Any], *, file: Path | None = None, settings: Sequence[str] = ()) -> M:
     """Put a configuration together: a TOML file first, then `--set`, then flags; the later wins.
 
     Args:
+        model: What it is to be.
         flags: Dotted names to values; None means not given.
         file: A TOML file.
         settings: `key=value` each, with a dotted key; the value is read as TOML where it is some, else as text.
@@ -158,9 +172,9 @@ def read_config(flags: Mapping[str, Any], *, file: Path | None = None, settings:
         if value is not None:
             _put(tree, key, value, f"--{key}")
     try:
-        return RunConfig.model_validate(tree)
+        return model.model_validate(tree)
     except ValidationError as problem:
-        raise ConfigError("\n".join(dict.fromkeys(_line(error) for error in problem.errors()))) from None
+        raise ConfigError("\n".join(dict.fromkeys(_line(error, model) for error in problem.errors()))) from None
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
@@ -190,23 +204,23 @@ def _put(tree: dict[str, Any], key: str, value: Any, where: str) -> None:
     tree[last] = value
 
 
-def _line(error: Any) -> str:
+def _line(error: Any, model: type[BaseModel]) -> str:
     key = ".".join(str(part) for part in error["loc"]) or "configuration"
     if error["type"] == "extra_forbidden":
-        return f"unknown key {key!r}; known: {', '.join(known_keys(key.rpartition('.')[0]))}"
+        return f"unknown key {key!r}; known: {', '.join(known_keys(key.rpartition('.')[0], model))}"
     if error["type"] == "missing":
         return f"{key} is missing; give --{key.partition('.')[0]} MODEL, e.g. --{key.partition('.')[0]} local:qwen2.5-coder-1.5b"
     value = repr(error["input"])
     return f"{key}: {value if len(value) <= 80 else value[:77] + '…'} will not do: {error['msg'][:1].lower()}{error['msg'][1:]}"
 
 
-def known_keys(section: str = "") -> list[str]:
+def known_keys(section: str = "", model: type[BaseModel] = RunConfig) -> list[str]:
     """Return the dotted keys that a section takes, sorted; "" for the top."""
-    model: type[BaseModel] = RunConfig
+    top = model
     for name in section.split(".") if section else ():
         field = model.model_fields.get(name)
         inner = field.annotation if field else None
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return known_keys()
+            return known_keys("", top)
         model = inner
     return sorted(f"{section}.{name}" if section else name for name in model.model_fields)

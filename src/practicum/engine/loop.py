@@ -13,8 +13,18 @@ from typing import Any
 from practicum.backends import ChatBackend, Notify
 from practicum.engine.run import Appointment, Desk
 
+Errand = Callable[[], Coroutine[Any, Any, None]]
 
-def run_desk(desk: Desk, due: Sequence[Appointment], backends: Sequence[ChatBackend], notify: Notify | None) -> bool:
+
+def run_desk(
+    desk: Desk,
+    due: Sequence[Appointment],
+    backends: Sequence[ChatBackend],
+    notify: Notify | None,
+    *,
+    before: Errand | None = None,
+    after: Errand | None = None,
+) -> bool:
     """Run an event loop until all is held; return whether it was stopped before.
 
     Args:
@@ -22,10 +32,12 @@ def run_desk(desk: Desk, due: Sequence[Appointment], backends: Sequence[ChatBack
         due: What is to be held.
         backends: Closed at the end, on the loop that they ran on.
         notify: Told when the first SIGINT or SIGTERM stops the desk; the second cancels. None: signals are left alone.
+        before: Awaited first, on the same loop: what must be known of the backends before a session begins.
+        after: Awaited once all is held, unless the desk was stopped.
     """
 
     async def main() -> bool:
-        holding = asyncio.ensure_future(desk.hold(due))
+        holding = asyncio.ensure_future(_all(desk, due, before, after))
         with nullcontext() if notify is None else _stopped_by_signals(desk, holding.cancel, notify):
             try:
                 await holding
@@ -44,6 +56,14 @@ def run_desk(desk: Desk, due: Sequence[Appointment], backends: Sequence[ChatBack
             return _run(main())
         with ThreadPoolExecutor(1) as thread:  # called from a notebook, whose own loop runs in this thread
             return thread.submit(lambda: _run(main())).result()
+
+
+async def _all(desk: Desk, due: Sequence[Appointment], before: Errand | None, after: Errand | None) -> None:
+    if before is not None:
+        await before()
+    await desk.hold(due)
+    if after is not None and not desk.stopping:
+        await after()
 
 
 def _run(main: Coroutine[Any, Any, bool]) -> bool:

@@ -12,7 +12,7 @@ from practicum.backends import ChatBackend
 from practicum.core import Ending, Profile, Record, Speaker, Turn
 from practicum.engine.moderator import Moderator, SessionRules
 from practicum.engine.progress import Progress, Watcher
-from practicum.engine.session import OpenSession, Voice, hold_session
+from practicum.engine.session import Notebook, OpenSession, Voice, hold_session
 from practicum.errors import BackendError, EndpointError, PracticumError
 from practicum.store import Claim, Store
 
@@ -35,8 +35,12 @@ class Appointment:
 class Cast(Protocol):
     """Seats the voices of a session, whoever they are."""
 
-    def seat(self, session: Appointment) -> Mapping[Speaker, Voice]:
-        """Return a voice for each side."""
+    def seat(self, session: Appointment, notebook: Notebook) -> Mapping[Speaker, Voice]:
+        """Return a voice for each side; `notebook` is for what they keep before they speak."""
+        ...
+
+    def rules(self, session: Appointment) -> SessionRules:
+        """Return how long the session may be and what ends it."""
         ...
 
     def risks(self, session: Appointment) -> Sequence[str]:
@@ -54,6 +58,8 @@ class Pace:
     """Most calls in flight, over all backends; None: what the backends take."""
     sessions_at_once: int | None = None
     """Most open sessions, where the slots of a local model bound them."""
+    calls_per_session: int = 1
+    """Most calls that one session has under way at once: a panel asks several models together."""
 
     def room(self, opening: int, open_sessions: int, committing: int = 0) -> int:
         """Return how many more sessions may be opened now.
@@ -64,20 +70,32 @@ class Pace:
         """
         capacity = sum(backend.capacity for backend in self.backends)
         under_way = sum(backend.under_way for backend in self.backends)
-        room = min(self.at_once or capacity, capacity) - max(under_way + committing, opening)
+        places = min(self.at_once or capacity, capacity) - max(under_way + committing, opening * self.calls_per_session)
+        # Where a panel is larger than all places together, one session at a time still goes on.
+        room = places // self.calls_per_session or int(places > 0 and open_sessions == 0)
         return room if self.sessions_at_once is None else min(room, self.sessions_at_once - open_sessions)
 
 
 class _Journal:
-    """Makes one session's turns durable, and counts them."""
+    """Makes one session's turns durable, and what its voices keep before them, and counts them."""
 
-    __slots__ = ("_claim", "_desk", "_first", "_key")
+    __slots__ = ("_claim", "_desk", "_first", "_key", "kept")
 
     def __init__(self, desk: Desk, key: str, claim: Claim) -> None:
         self._desk = desk
         self._key = key
-        self._claim = claim
+        self.kept: Sequence[tuple[int, Record]] = claim.kept
+        self._claim = replace(claim, turns=(), kept=())  # the session and its voices have what they need of them
         self._first = True
+
+    async def keep(self, index: int, records: Sequence[Record]) -> None:
+        desk = self._desk
+        desk.committing += 1
+        try:
+            await desk.store.keep(self._claim.session_id, self._claim.epoch, index, records)
+        finally:
+            desk.committing -= 1
+        desk.progress.refused += sum(record.kind == "refused" for record in records)
 
     async def append(self, turn: Turn, records: Sequence[Record]) -> None:
         desk = self._desk
@@ -107,7 +125,6 @@ class Desk:
         *,
         store: Store,
         cast: Cast,
-        rules: SessionRules,
         pace: Pace,
         run_seed: int,
         clock: Callable[[], float],
@@ -122,7 +139,6 @@ class Desk:
         self.committing = 0
         """Turns on their way to the disk."""
         self._cast = cast
-        self._rules = rules
         self._pace = pace
         self._run_seed = run_seed
         self._clock = clock
@@ -167,10 +183,10 @@ class Desk:
 
     async def _hold_one(self, due: Appointment, claim: Claim) -> None:
         session = OpenSession(key=due.key, language=due.profile.language, run_seed=self._run_seed, turns=claim.turns)
-        claim = replace(claim, turns=())  # the session has what it needs of them
-        voices = self._cast.seat(due)
-        moderator = Moderator(self._rules, risks=self._cast.risks(due))
         journal = _Journal(self, due.key, claim)
+        claim = replace(claim, turns=(), kept=())
+        voices = self._cast.seat(due, journal)
+        moderator = Moderator(self._cast.rules(due), risks=self._cast.risks(due))
         failure = ""
         try:
             ending = await hold_session(session, voices, moderator, journal, clock=self._clock, stopping=lambda: self._stopping)

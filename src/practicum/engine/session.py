@@ -33,6 +33,17 @@ class Journal(Protocol):
         ...
 
 
+class Notebook(Protocol):
+    """What a voice keeps before its turn is said: what was paid for must outlive a crash."""
+
+    kept: Sequence[tuple[int, Record]]
+    """Kept by an earlier process for a turn that was never said, with that turn's index."""
+
+    async def keep(self, index: int, records: Sequence[Record]) -> None:
+        """Return once the records are committed; they are not to be carried by the turn's utterance again."""
+        ...
+
+
 class OpenSession:
     """A session under way. Keeps of each turn what it needs to go on: the call's record stays in the store alone."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
@@ -15,9 +16,9 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Dialect, bindparam, func, insert, or_, select, update
 
-from practicum.core import Ending, Turn
+from practicum.core import Ending, Record, Turn
 from practicum.errors import PracticumError, StaleSessionError
-from practicum.store.codec import RECORD_COLUMNS, TURN_COLUMNS, Row, read_turn
+from practicum.store.codec import RECORD_COLUMNS, TURN_COLUMNS, Row, load_mapping, read_turn
 from practicum.store.dialect import driver_transaction, insert_or_ignore
 from practicum.store.rows import Claim
 from practicum.store.tables import RECORD, SESSION, TURN
@@ -43,6 +44,15 @@ _TAKE = (
 )
 # Those that have an ending were not owed, and are not claimed.
 _TAKEN = select(SESSION.c.id, SESSION.c.epoch).where(SESSION.c.id.in_(bindparam("ids", expanding=True)), SESSION.c.ending.is_(None))
+# Kept for a turn that was never said: its session was cut before.
+_KEPT = (
+    select(RECORD.c.session_id, RECORD.c.idx, RECORD.c.kind, RECORD.c.data)
+    .where(
+        RECORD.c.session_id.in_(bindparam("ids", expanding=True)),
+        RECORD.c.idx >= select(func.count()).where(TURN.c.session_id == RECORD.c.session_id).scalar_subquery(),
+    )
+    .order_by(RECORD.c.id)
+)
 _TURNS = (
     select(*(TURN.c[name] for name in TURN_COLUMNS))
     .where(TURN.c.session_id.in_(bindparam("ids", expanding=True)))
@@ -67,11 +77,12 @@ class Job:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Append(Job):
-    """A turn and its records."""
+    """A turn and its records, or records alone."""
 
     session_id: int
     epoch: int
-    row: Row
+    row: Row | None
+    """None: records that come before their turn."""
     records: list[Row]
 
 
@@ -114,6 +125,8 @@ class HotPath:
         source = select(*(bindparam(name, type_=TURN.c[name].type) for name in TURN_COLUMNS)).where(*_FENCE)
         self._insert_turns = str(insert_or_ignore(TURN).from_select(TURN_COLUMNS, source).compile(dialect=dialect))
         self._insert_records = str(insert(RECORD).compile(dialect=dialect, column_keys=RECORD_COLUMNS))
+        early = select(*(bindparam(name, type_=RECORD.c[name].type) for name in RECORD_COLUMNS)).where(*_FENCE)
+        self._insert_early = str(insert(RECORD).from_select(RECORD_COLUMNS, early).compile(dialect=dialect))
 
     def write(self, connection: Connection, jobs: Sequence[Job]) -> None:
         """Write jobs of one kind in one transaction, and leave results and refusals with them."""
@@ -141,11 +154,14 @@ class HotPath:
 
     def _append(self, connection: Connection, jobs: Sequence[Append]) -> None:
         with driver_transaction(connection) as cursor:
-            cursor.executemany(self._insert_turns, [job.row for job in jobs])
-            if cursor.rowcount != len(jobs):
+            turns = [job.row for job in jobs if job.row is not None]
+            if turns and cursor.executemany(self._insert_turns, turns).rowcount != len(turns):
                 raise ShortfallError
-            if records := [row for job in jobs for row in job.records]:
+            if records := [row for job in jobs if job.row is not None for row in job.records]:
                 cursor.executemany(self._insert_records, records)
+            early = [(*row, job.session_id, job.epoch) for job in jobs if job.row is None for row in job.records]
+            if early and cursor.executemany(self._insert_early, early).rowcount != len(early):
+                raise ShortfallError
 
 
 def _finish(connection: Connection, jobs: Sequence[Finish]) -> None:
@@ -158,12 +174,17 @@ def _take(connection: Connection, jobs: Sequence[Take]) -> None:
         connection.execute(_TAKE, wanted)
     epochs: dict[int, int] = {}
     turns: dict[int, list[Turn]] = {}
+    kept: defaultdict[int, list[tuple[int, Record]]] = defaultdict(list)
     for ids in chunks({id_ for job in jobs for id_ in job.session_ids}, CHUNK):
         epochs |= {row.id: row.epoch for row in connection.execute(_TAKEN, {"ids": ids})}
         turns |= read_turns(connection, ids)
+        for id_, index, kind, data in connection.execute(_KEPT, {"ids": ids}):
+            kept[id_].append((index, Record(kind=kind, data=load_mapping(data))))
     # From the end, because a session that was claimed twice in this group belongs to the later one.
     for job in reversed(jobs):
-        job.result = [Claim(id_, epochs[id_], tuple(turns.get(id_, ()))) for id_ in job.session_ids if id_ in epochs]
+        job.result = [
+            Claim(id_, epochs[id_], tuple(turns.get(id_, ())), tuple(kept.get(id_, ()))) for id_ in job.session_ids if id_ in epochs
+        ]
         for claim in job.result:
             epochs[claim.session_id] -= 1
 

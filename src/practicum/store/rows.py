@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from practicum.core import Ending, Participant, Profile, Turn, digest_of, text_digest
+from practicum.core import Ending, Participant, Profile, Record, Turn, digest_of, text_digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +79,8 @@ class Claim:
     """Goes with every `append` and `finish`."""
     turns: tuple[Turn, ...]
     """What is already stored, in order, without gaps."""
+    kept: tuple[tuple[int, Record], ...] = ()
+    """What was kept for a turn that was never said, with that turn's index, in order of arrival."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

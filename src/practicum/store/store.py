@@ -140,6 +140,23 @@ class Store:
         self._writer.put(Append(waiter=waiter, session_id=session_id, epoch=epoch, row=turn_row(session_id, epoch, turn), records=rows))
         await waiter
 
+    async def keep(self, session_id: int, epoch: int, index: int, records: Sequence[Record]) -> None:
+        """Write records before their turn; return once they are on the disk. `claim` gives them back if the turn never comes.
+
+        Args:
+            session_id: The session.
+            epoch: The claim's.
+            index: Of the turn that they belong to; -1 for what belongs to the session as a whole.
+            records: At least one.
+
+        Raises:
+            StaleSessionError: Somebody has claimed the session since; nothing was written.
+        """
+        rows = record_rows(session_id, index, records)
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._writer.put(Append(waiter=waiter, session_id=session_id, epoch=epoch, row=None, records=rows))
+        await waiter
+
     async def finish(self, session_id: int, epoch: int, *, ending: Ending, failure: str = "", risk: Sequence[str] = (), at: float) -> None:
         """Write the ending of a session.
 
