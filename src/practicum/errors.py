@@ -56,6 +56,10 @@ class BackendError(PracticumError):
         """The HTTP status, where there was one."""
 
 
+class UnscorableError(PracticumError):
+    """A rater's answer holds no verdict: it is recorded as unscored, never guessed."""
+
+
 class EndpointError(PracticumError):
     """An endpoint never answered, or stayed away longer than the patience: the run stops, its sessions stay resumable."""
 
@@ -78,3 +82,7 @@ class StaleSessionError(StoreError):
 
 class ExportError(PracticumError):
     """An export cannot be written."""
+
+
+class NotIdentifiedError(PracticumError):
+    """The choices do not determine strengths: someone never won, never lost, or never met the rest."""

@@ -29,7 +29,7 @@ def test_length_is_the_logarithm_of_characters_and_words(text: str, units: int) 
         ("你好。今天怎么样？", 1, 2),
         ("真的吗？？！为什么?", 2, 2),
         ("嗯……我在听", 0, 2),
-        ("It was 3.5 hours. \"Really.\" Why?", 1, 3),
+        ('It was 3.5 hours. "Really." Why?', 1, 3),
         ("没有标点", 0, 1),
         ("第一行\n第二行", 0, 2),
         ("。。。", 0, 0),

@@ -1,1 +1,79 @@
-"""Which counselor is better, and how sure are we: panels, supervisors, choices, ratings."""
+"""Which counselor is better, and how sure are we: panels, supervisors, choices, ratings.
+
+Statistics need numpy, which takes a tenth of a second to load: they are loaded when they are asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from practicum.arena.combine import Combine, GoOn
+from practicum.arena.config import ArenaConfig, Mode, SupervisorConfig, read_arena_config, read_chair, read_member
+from practicum.arena.design import find_combinations
+from practicum.arena.log import BallotRow, CanaryRow, ChoiceLog, ChoiceRow
+from practicum.arena.orders import Orders
+from practicum.arena.panel import Member, Panel, Replay
+from practicum.arena.read import choice_rows, names_of, read_comparisons, read_log, turns_of
+from practicum.arena.referee import Bench
+from practicum.arena.results import Agreement, Cluster, Effect, Interval, JudgeCard, Ranking, RaterCard, Standing
+from practicum.arena.supervisor import Question, Supervisor
+from practicum.arena.verdict import read_verdict
+from practicum.arena.whole import WHOLE, Comparison, compare
+
+if TYPE_CHECKING:
+    from practicum.arena.judge_card import judge
+    from practicum.arena.ranking import rank
+
+__all__ = [
+    "WHOLE",
+    "Agreement",
+    "ArenaConfig",
+    "BallotRow",
+    "Bench",
+    "CanaryRow",
+    "ChoiceLog",
+    "ChoiceRow",
+    "Cluster",
+    "Combine",
+    "Comparison",
+    "Effect",
+    "GoOn",
+    "Interval",
+    "JudgeCard",
+    "Member",
+    "Mode",
+    "Orders",
+    "Panel",
+    "Question",
+    "Ranking",
+    "RaterCard",
+    "Replay",
+    "Standing",
+    "Supervisor",
+    "SupervisorConfig",
+    "choice_rows",
+    "compare",
+    "find_combinations",
+    "judge",
+    "names_of",
+    "rank",
+    "read_arena_config",
+    "read_chair",
+    "read_comparisons",
+    "read_log",
+    "read_member",
+    "read_verdict",
+    "turns_of",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "rank":
+        from practicum.arena.ranking import rank
+
+        return rank
+    if name == "judge":
+        from practicum.arena.judge_card import judge
+
+        return judge
+    raise AttributeError(name)

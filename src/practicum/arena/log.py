@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from practicum.core import Outcome
+from practicum.core import Language, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +48,8 @@ class ChoiceRow:
     `none` and `unscored`."""
     texts: tuple[str, ...] = ()
     """What each in `offered` said; empty where it is not known (imports)."""
-    language: str = "zh"
-    """zh or en, the session's."""
+    language: Language = "zh"
+    """The session's."""
     ballots: tuple[BallotRow, ...] = ()
     went_on: str = ""
     """The counselor whose reply went on in the session; "" where none did (fixed history, whole sessions, imports)."""

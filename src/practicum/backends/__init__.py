@@ -1,12 +1,12 @@
 """How text is asked of a model: over HTTP, in this process, or by a script."""
 
-from practicum.backends.base import ChatBackend, Notify, Reply, Request
+from practicum.backends.base import ChatBackend, Constraint, Notify, Reply, Request, TokenChances
 from practicum.backends.catalog import CATALOG, CatalogModel, find_model, is_present, model_path, verify
 from practicum.backends.download import SOURCES, describe, pull
 from practicum.backends.endpoint import Endpoint
 from practicum.backends.fingerprint import file_identity
 from practicum.backends.gguf import read_gguf
-from practicum.backends.local import LOCAL_SAMPLERS, LocalBackend
+from practicum.backends.local import LOCAL_SAMPLERS, LocalBackend, local_samplers
 from practicum.backends.names import BACKENDS, PRESETS, ModelName, find_key, read_model_name
 from practicum.backends.openai import CallBudget, OpenAIBackend
 from practicum.backends.partfile import Progress
@@ -25,6 +25,7 @@ __all__ = [
     "CallBudget",
     "CatalogModel",
     "ChatBackend",
+    "Constraint",
     "Endpoint",
     "LocalBackend",
     "ModelName",
@@ -34,6 +35,7 @@ __all__ = [
     "Reply",
     "Request",
     "ScriptedBackend",
+    "TokenChances",
     "TransportError",
     "always",
     "describe",
@@ -43,6 +45,7 @@ __all__ = [
     "find_model",
     "is_present",
     "lines",
+    "local_samplers",
     "model_path",
     "open_transport",
     "pull",

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from practicum.core import Call, Form, Message, Sampling
+
+
+class Constraint(NamedTuple):
+    """A form that an answer is held to, in the words of different servers; use it only where a probe has shown that it works."""
+
+    regex: str
+    """For vLLM (`structured_outputs`)."""
+    grammar: str
+    """GBNF, for llama.cpp."""
+
+
+class TokenChances(NamedTuple):
+    """One generated token and what might have stood in its place."""
+
+    text: str
+    top: Mapping[str, float]
+    """Tokens to their natural log-probabilities, the token itself among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +47,11 @@ class Request:
     """Generation stops before any of these."""
     template: str = "plain"
     """Raw-completion template (transcript form): a name in `practicum.backends.TEMPLATES`."""
+    steady: bool = False
+    """No penalty on tokens that stand in the prompt: a judge must be as free to name one label as another."""
+    constraint: Constraint | None = None
+    logprobs: int = 0
+    """Ask for the log-probabilities of so many tokens at each place; 0: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +60,12 @@ class Reply:
 
     text: str
     call: Call
+    chances: tuple[TokenChances, ...] = ()
+    """Of the last tokens, where the request asked for them and the server gave them; at most `KEPT_CHANCES`."""
 
+
+KEPT_CHANCES = 24
+"""A verdict stands at the end: what comes before it need not be kept."""
 
 Notify = Callable[[str], None]
 """Told, once each, of what the user should know: a parameter dropped, an endpoint waited for."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
 
+from practicum.backends.base import KEPT_CHANCES, Constraint, TokenChances
 from practicum.backends.reasoning import split_reasoning
-from practicum.core import Sampling
+from practicum.core import Form, Sampling
 
 OPTIONAL = ("seed", "temperature", "top_p", "max_tokens", "max_completion_tokens", "stop")
 """Parameters that may be left out when a server refuses them."""
@@ -31,6 +33,18 @@ class Answered(NamedTuple):
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int
+    chances: tuple[TokenChances, ...] = ()
+
+
+@lru_cache(maxsize=256)
+def encode_extras(form: Form, logprobs: int, constraint: Constraint | None) -> bytes:
+    """Return what a request wants besides, as the beginning of a list of JSON members: `"logprobs":true,…,`, or nothing."""
+    wanted: dict[str, Any] = {}
+    if logprobs:
+        wanted |= {"logprobs": True, "top_logprobs": logprobs} if form is Form.CHAT else {"logprobs": logprobs}
+    if constraint is not None:
+        wanted |= {"structured_outputs": {"regex": constraint.regex}, "grammar": constraint.grammar}
+    return orjson.dumps(wanted)[1:-1] + b"," if wanted else b""
 
 
 class Dialect:
@@ -97,6 +111,20 @@ def error_code(body: bytes) -> str:
         return ""
 
 
+def read_chances(logprobs: Any) -> tuple[TokenChances, ...]:
+    """Read the `logprobs` of a choice, in the chat's shape or in that of raw completions; the last `KEPT_CHANCES` places."""
+    if content := logprobs.get("content"):
+        return tuple(
+            TokenChances(place["token"], {one["token"]: float(one["logprob"]) for one in [*(place.get("top_logprobs") or ()), place]})
+            for place in content[-KEPT_CHANCES:]
+        )
+    tokens, tops = logprobs.get("tokens") or (), logprobs.get("top_logprobs") or ()
+    return tuple(
+        TokenChances(token, {name: float(chance) for name, chance in (top or {}).items()})
+        for token, top in list(zip(tokens, tops, strict=True))[-KEPT_CHANCES:]
+    )
+
+
 def read_answer(body: bytes) -> Answered:
     """Read the body of a 200, from `/chat/completions` or `/completions`.
 
@@ -123,6 +151,7 @@ def read_answer(body: bytes) -> Answered:
             prompt_tokens=int(usage.get("prompt_tokens") or 0),
             completion_tokens=int(usage.get("completion_tokens") or 0),
             cached_tokens=int(details.get("cached_tokens") or 0),
+            chances=read_chances(choice["logprobs"]) if choice.get("logprobs") else (),
         )
     except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError) as problem:
         raise MalformedError(f"{type(problem).__name__}: {body[:80]!r}") from None

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from practicum.backends.base import Notify, Reply, Request
+from practicum.backends.base import KEPT_CHANCES, Notify, Reply, Request, TokenChances
 from practicum.backends.cores import free_cores
+from practicum.backends.dialect import read_chances
 from practicum.backends.gguf import read_gguf
 from practicum.backends.reasoning import split_reasoning
 from practicum.backends.slots import SlotTable
@@ -62,6 +63,12 @@ class _Answer:
     cached: int
     """Prompt tokens whose state the slot still held."""
     generated: int
+    chances: tuple[TokenChances, ...]
+
+
+def local_samplers(form: Form, *, steady: bool) -> Mapping[str, Any]:
+    """Return `LOCAL_SAMPLERS` of a form; steady: without a penalty on what was said before (see `Request.steady`)."""
+    return {name: value for name, value in LOCAL_SAMPLERS[form].items() if not (steady and name.startswith("repeat"))}
 
 
 class LocalBackend:
@@ -180,7 +187,9 @@ class LocalBackend:
         started = time.monotonic()
         for attempt in range(1 + TRIES):
             seed = (request.seed + attempt) % 2**31
-            answer = await self._ask(server, request, {**LOCAL_SAMPLERS[request.form], "id_slot": slot, "seed": seed})
+            answer = await self._ask(
+                server, request, {**local_samplers(request.form, steady=request.steady), "id_slot": slot, "seed": seed}
+            )
             if answer.text:
                 call = Call(
                     model=self.name,
@@ -193,7 +202,7 @@ class LocalBackend:
                     seed=seed,
                     reasoning=answer.reasoning,
                 )
-                return Reply(text=answer.text, call=call)
+                return Reply(text=answer.text, call=call, chances=answer.chances)
         raise BackendError(f"{self.name}: {1 + TRIES} empty replies, with seeds from {request.seed}", kind="empty")
 
     async def _ask(self, server: _Server, request: Request, options: Mapping[str, Any]) -> _Answer:
@@ -240,6 +249,7 @@ class LocalBackend:
             computed=timings["prompt_n"],
             cached=timings["cache_n"],
             generated=timings["predicted_n"],
+            chances=tuple(one for choice in choices if choice.get("logprobs") for one in read_chances(choice["logprobs"]))[-KEPT_CHANCES:],
         )
 
     def release(self, thread: str) -> None:
@@ -267,6 +277,10 @@ def _body(request: Request) -> dict[str, Any]:
         "top_p": sampling.top_p,
         "max_tokens": sampling.max_tokens,
     }
+    if request.constraint is not None:
+        body["grammar"] = request.constraint.grammar
+    if request.logprobs:
+        body |= {"logprobs": True, "top_logprobs": request.logprobs} if request.form is Form.CHAT else {"logprobs": request.logprobs}
     tail = [] if request.tail is None else [request.tail]
     messages = [*request.messages, *tail]
     if request.form is Form.CHAT:

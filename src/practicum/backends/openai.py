@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from practicum.backends.base import Notify, Reply, Request
 from practicum.backends.body import GrownBody
-from practicum.backends.dialect import Answered, Dialect, MalformedError, error_code, error_text, read_answer
+from practicum.backends.dialect import Answered, Dialect, MalformedError, encode_extras, error_code, error_text, read_answer
 from practicum.backends.endpoint import Endpoint
 from practicum.backends.templates import TEMPLATES
 from practicum.backends.transport import Answer, BrokenError, NotSentError, SlowError
@@ -95,7 +95,7 @@ class OpenAIBackend:
                     )
         finally:
             self.under_way -= 1
-        return Reply(text=answered.text, call=self._call(request, answered, attempt))
+        return Reply(text=answered.text, call=self._call(request, answered, attempt), chances=answered.chances)
 
     def _call(self, request: Request, answered: Answered, attempt: _Try) -> Call:
         return Call(
@@ -132,7 +132,8 @@ class OpenAIBackend:
         attempt.attempts += 1
         try:
             version = dialect.version
-            message = body.encode(request, dialect.encode(request.sampling, stop, _seed(request, attempt)))
+            extras = encode_extras(request.form, request.logprobs, request.constraint)
+            message = body.encode(request, extras + dialect.encode(request.sampling, stop, _seed(request, attempt)))
             answer = await endpoint.exchange(stamp, target, message, timeout=self._budget.timeout)
         except (NotSentError, BrokenError, SlowError) as problem:
             attempt.cause = str(problem)

@@ -36,6 +36,8 @@ class ExportReport:
     cut: Mapping[Cut, int]
     """Turns of the sessions written that were cut or joined."""
     files: tuple[Path, ...]
+    trained: tuple[str, ...] = ()
+    """Keys of the sessions written, where the format is one to train on."""
 
     def lines(self) -> list[str]:
         """Return the report for people, one line a fact."""
@@ -52,6 +54,7 @@ class _Tally:
     left_out: Counter[LeftOut] = field(default_factory=Counter)
     risks: Counter[str] = field(default_factory=Counter)
     cut: Counter[Cut] = field(default_factory=Counter)
+    trained: list[str] = field(default_factory=list)
 
     def leave_out(self, session: Session, reason: LeftOut) -> None:
         self.left_out[reason] += 1
@@ -94,6 +97,7 @@ def export_sessions(
         risks=dict(tally.risks),
         cut=dict(tally.cut),
         files=files,
+        trained=tuple(tally.trained),
     )
 
 
@@ -109,6 +113,7 @@ def _rows(
             dialogue = as_dialogue(session, system_prompt(session))
             tally.turns += dialogue.turns
             tally.cut.update(dialogue.cut)
+            tally.trained.append(session.key)
             yield encode_dialogue(dialogue)
         else:
             tally.turns += len(session.turns)

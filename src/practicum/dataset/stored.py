@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -29,7 +30,10 @@ def export_run(run: str, *, form: Format, out: Path, include_risk: bool = False,
     """
     with Store.open(db, create=False) as store:
         prompts = _system_prompts(store.run(run))
-        return export_sessions(store.sessions(run), form=form, out=out, include_risk=include_risk, system_prompt=prompts)
+        report = export_sessions(store.sessions(run), form=form, out=out, include_risk=include_risk, system_prompt=prompts)
+        if report.trained:
+            store.mark_exported(run, report.trained, time.time())
+        return report
 
 
 def _system_prompts(info: RunInfo) -> Callable[[Session], str]:

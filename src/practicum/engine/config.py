@@ -43,7 +43,7 @@ class ChairConfig(Section):
     model: Text
     """`BACKEND:NAME[@ADDRESS[,ADDRESS…]]`."""
     prompt: Annotated[Path, AfterValidator(_printable)] | None = None
-    """Your own prompt file; none: the bundled one."""
+    """Your own prompt file, or `bundled:NAME`; none: the bundled one of the role."""
     form: Form | None = None
     """chat or transcript; none: what the catalog says of a local model, chat for every other."""
     template: Text = ""

@@ -6,6 +6,7 @@ import math
 import re
 
 from practicum.core import Language
+from practicum.measures.cues import holds_any
 from practicum.measures.layout import has_enumeration
 from practicum.measures.length import chinese_characters, english_words
 
@@ -28,6 +29,30 @@ _ZH_CUE = (
     r"不妨|(?<!什么)(?<![你您]的)建议|尝试|试着|试[一了]?试|推荐[你您]"
     r"|[你您](?:也|还|就|先|或许|其实|现在)*(?:可以|应该|需要|最好)(?!吗|[再多]?(?:具体|详细|和我|跟我|给我|向我)*(?:告诉|说|谈|讲|聊|描述|分享))"
 )
+_EN_HINTS = (
+    "you could",
+    "you should",
+    "you must",
+    "you can try",
+    "you may",
+    "you might",
+    "ought to",
+    "need to",
+    "suggest",
+    "recommend",
+    "advise",
+    "encourage",
+    "try ",
+    "consider",
+    "have you tried",
+    "why don't you",
+    "how about",
+    "it may",
+    "it might",
+    "it could",
+    "it would",
+    "it can",
+)
 _EN_CUE = (
     r"\byou (?:could|should|ought to|need to|must|can try|(?:might|may) (?:want|wish|like|try|find|consider))\b"
     r"(?! (?:tell|say|share|describe|explain|talk))"
@@ -41,7 +66,7 @@ _ZH_ADVICE = re.compile(f"(?:{_ZH_CUE})(?:[^，。！？；\\s]{{0,3}}?(?:{_ZH_C
 _EN_ADVICE = re.compile(f"(?:{_EN_CUE})(?:[^,.!?;\\n]{{0,10}}?(?:{_EN_CUE}))*")
 
 
-def style_features(text: str, language: Language) -> tuple[float, ...]:  # noqa: ARG001 -- see Args
+def style_features(text: str, language: Language) -> tuple[float, ...]:
     """Describe a reply's style, one number for each of `STYLE_FEATURES`.
 
     Args:
@@ -73,4 +98,5 @@ def _count_marks(text: str) -> int:
 
 def _count_advice(text: str) -> int:
     chinese = 0 if text.isascii() else len(_ZH_ADVICE.findall(text))
-    return chinese + len(_EN_ADVICE.findall(text.lower().replace("’", "'")))
+    plain = text.lower().replace("’", "'")
+    return chinese + (len(_EN_ADVICE.findall(plain)) if holds_any(plain, _EN_HINTS) else 0)

@@ -23,11 +23,25 @@ _DATA = files("practicum.roles") / "prompts"
 _SUFFIX = ".jinja"
 _MARKS = ("{{", "{%", "{#")
 
+SUPERVISOR = "supervisor"
+QUESTION = "question"
+"""What a supervisor is asked each time: the session so far and the candidates."""
+
 _BOTH = frozenset({"language", "max_exchanges"})
-_VARIABLES: Mapping[str, frozenset[str]] = {Speaker.CLIENT: _BOTH | {"profile", "facts"}, Speaker.COUNSELOR: _BOTH}
+_VARIABLES: Mapping[str, frozenset[str]] = {
+    Speaker.CLIENT: _BOTH | {"profile", "facts"},
+    Speaker.COUNSELOR: _BOTH,
+    SUPERVISOR: frozenset({"language"}),
+    QUESTION: frozenset({"language", "transcript", "replies", "fence", "again"}),
+}
 """Roles to the variables that their prompts may name: the counselor never sees the profile."""
 
-_DEFAULT_NAMES: Mapping[str, str] = {Speaker.CLIENT: "plain", Speaker.COUNSELOR: "integrative"}
+_DEFAULT_NAMES: Mapping[str, str] = {
+    Speaker.CLIENT: "plain",
+    Speaker.COUNSELOR: "integrative",
+    SUPERVISOR: "ethics",
+    QUESTION: "turn",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +55,7 @@ class Prompt:
     id: str
     """`ROLE.NAME.LANGUAGE.FORM` of a bundled prompt (`client.plain.zh.chat`), or the user's file name."""
     role: str
-    """client, counselor."""
+    """client, counselor, supervisor, question."""
     language: Language
     form: Form
     text: str
@@ -83,7 +97,8 @@ class Prompt:
         Values are inserted as they are: a profile that contains `{{ }}` stays text.
 
         Args:
-            variables: `language` and `max_exchanges`; for a client also `profile` (the story) and `facts` (names to values).
+            variables: `language` and `max_exchanges`; for a client also `profile` (the story) and `facts` (names to values). A
+                question has `transcript`, `replies` (each with `label` and `text`), `fence` and `again` in place of the latter.
 
         Raises:
             PromptError: The template cannot be rendered with these, or one of them is not for this role.
@@ -122,10 +137,10 @@ def load_prompt(role: str, language: Language, form: Form, name: str = "") -> Pr
     """Return a bundled prompt.
 
     Args:
-        role: client or counselor.
+        role: client, counselor, supervisor or question.
         language: The language of the session.
         form: The form that the model is asked in.
-        name: plain for clients, integrative for counselors; "" is that default.
+        name: plain for clients, integrative for counselors, ethics for supervisors, turn for questions; "" is that default.
 
     Raises:
         PromptError: There is no such prompt.

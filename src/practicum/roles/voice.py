@@ -86,7 +86,9 @@ class ModelVoice:
 
     __slots__ = ("_chair", "_labels", "_opening", "_said", "_system", "_thread")
 
-    def __init__(self, chair: Chair, *, key: str, system: str, labels: Mapping[Speaker, str], opening: str | None = None) -> None:
+    def __init__(
+        self, chair: Chair, *, key: str, system: str, labels: Mapping[Speaker, str], opening: str | None = None, seat: str = ""
+    ) -> None:
         """Seat a model.
 
         Args:
@@ -95,9 +97,10 @@ class ModelVoice:
             system: The rendered system prompt, in the chair's form.
             labels: What stands before each side's words in a transcript.
             opening: Said as the session's first turn without asking the model.
+            seat: Tells apart those who share a chair of the session; names its threads to a backend.
         """
         self._chair = chair
-        self._thread = f"{key}/{chair.speaker}"
+        self._thread = f"{key}/{seat or chair.speaker}"
         self._system = system
         self._labels = labels
         self._opening = opening

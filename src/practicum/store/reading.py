@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
+
 from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, select
 
-from practicum.core import Ending, Record, Session, Speaker
+from practicum.core import Ending, Record, Session, Speaker, text_digest
 from practicum.errors import StoreError
 from practicum.store.codec import LARGEST, load_mapping, read_participant, read_session
 from practicum.store.hot import IS_OWED, read_turns
-from practicum.store.rows import Note, OwedSession, PromptText, RunInfo, RunSummary, Totals
-from practicum.store.tables import NOTE, PARTICIPANT, PROFILE, PROMPT, RECORD, RUN, SESSION, TURN
+from practicum.store.rows import Claim, Note, OwedSession, PromptText, RunInfo, RunSummary, Totals
+from practicum.store.tables import EXPORTED, NOTE, PARTICIPANT, PROFILE, PROMPT, RECORD, RUN, SESSION, TURN
 
 PAGE = 64
 """Sessions that are read at once: a few MiB at 100 turns each."""
@@ -149,6 +152,34 @@ def _read(connection: Connection, run: RowMapping, condition: ColumnElement[bool
     page = [row._asdict() for row in rows]
     turns = read_turns(connection, [row["id"] for row in page]) if with_turns else {}
     return [(row["id"], read_session(row, run["name"], turns.get(row["id"], ()))) for row in page]
+
+
+def read_records(
+    connection: Connection, run: RowMapping, after: int, kinds: Sequence[str], *, with_turns: bool
+) -> list[tuple[int, Session, list[tuple[int, Record]]]]:
+    """Return the next `PAGE` sessions of a run beyond the id `after`, with their ids and their records of some kinds, in order."""
+    page = read_page(connection, run, after, with_turns=with_turns)
+    rows = connection.execute(
+        select(RECORD.c.session_id, RECORD.c.idx, RECORD.c.kind, RECORD.c.data)
+        .where(RECORD.c.session_id.in_([id_ for id_, _ in page]), RECORD.c.kind.in_(kinds))
+        .order_by(RECORD.c.session_id, RECORD.c.idx, RECORD.c.id)
+    )
+    records: defaultdict[int, list[tuple[int, Record]]] = defaultdict(list)
+    for row in rows:
+        records[row.session_id].append((row.idx, Record(kind=row.kind, data=load_mapping(row.data))))
+    return [(id_, session, records.get(id_, [])) for id_, session in page]
+
+
+def read_claims(connection: Connection, run: RowMapping) -> dict[str, Claim]:
+    """Return for each session of a run, by its key, the claim that holds now, without turns."""
+    rows = connection.execute(select(SESSION.c.key, SESSION.c.id, SESSION.c.epoch).where(SESSION.c.run_id == run["id"]))
+    return {row.key: Claim(row.id, row.epoch, ()) for row in rows}
+
+
+def list_trained(connection: Connection) -> set[str]:
+    """Return the digests of the stories of all sessions that were ever exported for training."""
+    stories = connection.scalars(select(PROFILE.c.text).distinct().join(SESSION).join(EXPORTED))
+    return {text_digest(story) for story in stories}
 
 
 def list_records(connection: Connection, session_id: int) -> list[tuple[int, Record]]:

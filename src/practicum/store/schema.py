@@ -11,7 +11,7 @@ from sqlalchemy import Column, Connection, Engine, MetaData, PrimaryKeyConstrain
 from practicum.errors import StoreError
 from practicum.store.tables import METADATA
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration."""
 
 VERSION = Table(

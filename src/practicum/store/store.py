@@ -16,12 +16,21 @@ from sqlalchemy import Connection, Engine, insert
 from practicum.core import Ending, Record, Session, Turn
 from practicum.store import planning, reading
 from practicum.store.codec import dump_json, record_rows, storable_text, turn_row
-from practicum.store.dialect import DATABASE_ERRORS, database_file, explain, log_ahead, make_engine, parse_url, prepare_file
+from practicum.store.dialect import (
+    DATABASE_ERRORS,
+    database_file,
+    explain,
+    insert_or_ignore,
+    log_ahead,
+    make_engine,
+    parse_url,
+    prepare_file,
+)
 from practicum.store.hot import CHUNK, Append, Finish, Take, chunks
 from practicum.store.owner import RunOwner
 from practicum.store.rows import Claim, OwedSession, PlannedSession, RunInfo, RunRecord, RunSummary
 from practicum.store.schema import ensure_schema
-from practicum.store.tables import NOTE
+from practicum.store.tables import EXPORTED, NOTE
 from practicum.store.writer import Writer
 
 
@@ -72,6 +81,12 @@ class Store:
             on_failure.pop_all()
         return cls(engine, shown, file)
 
+    @staticmethod
+    def exists(url: str) -> bool:
+        """Tell whether there is a store to open: false for one in memory, and for a file that is not there."""
+        file = database_file(parse_url(url))
+        return file is not None and file.exists()
+
     def close(self) -> None:
         """Write all that waits and let the file go; again is harmless."""
         self._writer.close()
@@ -113,6 +128,13 @@ class Store:
         """Record something that the reader of a run should know: a parameter dropped, an endpoint waited for."""
         row = insert(NOTE).values(run_id=run_id, at=at, text=storable_text(text))
         self._writer.do(lambda connection: connection.execute(row))
+
+    def mark_exported(self, run: str, keys: Sequence[str], at: float) -> None:
+        """Remember that these sessions of a run went into a training export."""
+        ids = {key: claim.session_id for key, claim in self.claims(run).items()}
+        rows = [{"session_id": ids[key], "at": at} for key in keys]
+        for chunk in chunks(rows, CHUNK):
+            self._writer.do(lambda connection, chunk=chunk: connection.execute(insert_or_ignore(EXPORTED), chunk))  # type: ignore[misc]
 
     # ── while sessions run ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -213,6 +235,29 @@ class Store:
         """Return the records of one session (named as for `session`), each with the index of its turn, in order."""
         with self._reading() as connection:
             return reading.list_records(connection, reading.find_session(connection, reading.find_run(connection, run), which))
+
+    def records_of(self, run: str, kinds: Sequence[str], *, with_turns: bool = False) -> Iterator[tuple[Session, list[tuple[int, Record]]]]:
+        """Yield the sessions of a run in plan order, each with its records of some kinds and the indices of their turns."""
+        with self._reading() as connection:
+            row = reading.find_run(connection, run)
+        last = 0
+        while True:
+            with self._reading() as connection:
+                page = reading.read_records(connection, row, last, kinds, with_turns=with_turns)
+            if not page:
+                return
+            yield from ((session, records) for _, session, records in page)
+            last = page[-1][0]
+
+    def claims(self, run: str) -> dict[str, Claim]:
+        """Return the claims that hold now, by session key: what `keep` takes for sessions that have ended."""
+        with self._reading() as connection:
+            return reading.read_claims(connection, reading.find_run(connection, run))
+
+    def trained_on(self) -> set[str]:
+        """Return `Profile.digest` of every client whose session was ever exported for training from this store."""
+        with self._reading() as connection:
+            return reading.list_trained(connection)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

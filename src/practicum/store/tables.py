@@ -120,3 +120,11 @@ RECORD = Table(
     Column("data", Text, nullable=False),
     Index(None, "session_id", "idx"),
 )
+
+EXPORTED = Table(
+    "exported",
+    METADATA,
+    # Sessions that went into a training export: a client who was learnt from must not be tested on.
+    Column("session_id", ForeignKey("session.id"), primary_key=True),
+    Column("at", Double, nullable=False),
+)
