@@ -26,6 +26,13 @@ FIGURES = {
     8: "outage",
     9: "fuzz",
     10: "scale",
+    11: "published",
+    12: "coverage",
+    13: "oracles",
+    14: "rating_speed",
+    15: "arena_turns",
+    16: "scripted",
+    17: "arena_crashes",
 }
 """Each figure's module; its `measure_figure(bench)` returns the rows."""
 RESULTS = Path(__file__).with_name("results.json")
@@ -47,7 +54,7 @@ def measure_figure(number: int, bench: Bench) -> list[Row]:
 def main() -> int:
     """Measure, print the table, write the file; exit 1 if a figure is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the figures that the README claims.")
-    parser.add_argument("figures", nargs="*", type=int, choices=[[], *FIGURES], metavar="FIGURE", help="1 to 10; all without one")
+    parser.add_argument("figures", nargs="*", type=int, choices=[[], *FIGURES], metavar="FIGURE", help="1 to 17; all without one")
     parser.add_argument("--quick", action="store_true", help="small sizes, a minute or two: a smoke test, no figures")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the numbers go; results.json here, nowhere with --quick")
     options = parser.parse_args()

@@ -15,6 +15,7 @@
  *   dist sigma   fixed (default), or lognormal with median `latency` and log-sd `sigma`
  *   slots        calls in service at once, 0 = unbounded; the others wait in the order of arrival
  *   reply-bytes  length of a reply, about
+ *   verdicts     1 (default) ends the answer to a supervisor's question with a verdict; 0 answers it like any other
  *   p429 p500 preset ptrunc phang   probability that a call is answered 429, 500, by a reset, by half an answer, or never
  *   retry-after  seconds, sent with each 429
  *   down         (only /set) refuse connections and drop the open ones for that many seconds, then serve again
@@ -26,6 +27,8 @@
  * Replies are Chinese where the request holds CJK, else English: first-person clauses without a farewell, thanks, label,
  * line break or list, so that nothing in them ends a session or fails a reply check. There are billions of them.
  * A request that names json_object or json_schema is answered with an object (choice 1–3, score 1–5, reason).
+ * A request that holds `标签：A、B、C` or `Labels: A, B, C` (as UTF-8, not as escapes) is a supervisor's question: its answer
+ * has a second line, `结论：X` or `Verdict: X`, X one of the last such labels, drawn by the request's bytes.
  * `repeated_bodies` counts the requests whose very bytes had come before: calls that are paid for twice.
  */
 #define _GNU_SOURCE
@@ -64,17 +67,18 @@ typedef struct Req {
     uint64_t due, hash;
     Fate fate;
     int stream, raw, json, chinese;
+    char verdict; /* 0: nobody asked for one */
     unsigned prompt_tokens;
     char model[48];
 } Req;
 
 /* ---- options and counters, both reachable by name ---- */
 
-static double port = 9000, latency, sigma = 0.5, lognormal, slots, reply_bytes = 150, p429, p500, preset, ptrunc, phang, retry_after = 1, seed = 1, down, with_parent;
+static double port = 9000, latency, sigma = 0.5, lognormal, slots, reply_bytes = 150, p429, p500, preset, ptrunc, phang, retry_after = 1, seed = 1, verdicts = 1, down, with_parent;
 static const struct { const char *name; double *value; } OPTIONS[] = {
     {"port", &port}, {"latency", &latency}, {"sigma", &sigma}, {"dist", &lognormal}, {"slots", &slots}, {"reply-bytes", &reply_bytes},
     {"p429", &p429}, {"p500", &p500}, {"preset", &preset}, {"ptrunc", &ptrunc}, {"phang", &phang}, {"retry-after", &retry_after},
-    {"seed", &seed}, {"down", &down}, {"with-parent", &with_parent},
+    {"seed", &seed}, {"verdicts", &verdicts}, {"down", &down}, {"with-parent", &with_parent},
 };
 
 static uint64_t requests, answered, n429, n500, resets, truncated, hung, client_gone, repeated, bytes_in, bytes_out, opened, conns_now,
@@ -284,6 +288,11 @@ static size_t make_reply(char *to, uint64_t hash, size_t want, int chinese) {
     return n + strlen(stop);
 }
 
+/* Write a line with the verdict behind a reply, as JSON. Returns the length of both. */
+static size_t add_verdict(char *reply, size_t n, char label, int chinese) {
+    return n + sprintf(reply + n, "\\n%s%c", chinese ? "结论：" : "Verdict: ", label);
+}
+
 static void emit_chunk(Conn *c, const char *data, int n) { char size[16]; emit(c, size, sprintf(size, "%x\r\n", n)); emit(c, data, n); emit(c, "\r\n", 2); }
 
 static void stream_answer(Req *r, const char *text, unsigned tokens) {
@@ -314,7 +323,9 @@ static void answer(Req *r) {
                              "\"usage\":{\"prompt_tokens\":%u,\"completion_tokens\":%u,\"total_tokens\":%u}}";
     static char reply[MAX_REPLY], object[MAX_REPLY + 128], body[MAX_REPLY + 1024];
     const char *text = reply;
-    unsigned tokens = make_reply(reply, r->hash, (size_t)reply_bytes, r->chinese) / 4 + 1;
+    size_t length = make_reply(reply, r->hash, (size_t)reply_bytes, r->chinese);
+    if (r->verdict && !r->json) length = add_verdict(reply, length, r->verdict, r->chinese);
+    unsigned tokens = length / 4 + 1;
     if (r->json) {
         snprintf(object, sizeof object, "{\\\"choice\\\": %d, \\\"score\\\": %d, \\\"reason\\\": \\\"%s\\\"}", (int)(r->hash % 3) + 1, (int)(r->hash % 5) + 1, reply);
         text = object;
@@ -373,12 +384,34 @@ static Fate draw_fate(uint64_t hash) {
     return u - phang < 0 ? HANG : ANSWER;
 }
 
+/* One of the labels that a supervisor's question lists last, drawn by the hash; 0 where none are listed. */
+static char draw_verdict(const char *body, size_t n, uint64_t hash) {
+    static const char *WORDS[] = {"标签：", "Labels: "}, *BETWEEN[] = {"、", ", "};
+    const char *end = body + n, *last = NULL, *between = NULL;
+    for (int language = 0; language < 2; language++)
+        for (const char *at = body; (at = memmem(at, end - at, WORDS[language], strlen(WORDS[language])));) {
+            at += strlen(WORDS[language]);
+            if (at > last) { last = at; between = BETWEEN[language]; }
+        }
+    char labels[26];
+    size_t count = 0;
+    while (last && last < end && *last >= 'A' && *last <= 'Z' && count < sizeof labels) {
+        labels[count++] = *last++;
+        size_t step = strlen(between);
+        if ((size_t)(end - last) < step || memcmp(last, between, step)) break;
+        last += step;
+    }
+    if (count) return labels[mix(hash ^ 0x7e4d1c7ull) % count];
+    return 0;
+}
+
 static Req read_call(Conn *c, const char *path, const char *body, size_t n) {
     Req r = {.conn = c, .hash = hash_of(body, n), .prompt_tokens = n / 4 + 1, .model = "fake"};
     r.raw = !strstr(path, "chat/completions");
     r.stream = holds(body, n, "\"stream\":true") || holds(body, n, "\"stream\": true");
     r.json = holds(body, n, "json_object") || holds(body, n, "json_schema");
     r.chinese = holds_cjk(body, n);
+    r.verdict = verdicts ? draw_verdict(body, n, r.hash) : 0;
     const char *m = memmem(body, n, "\"model\":", 8), *end = body + n;
     if (m) {
         for (m += 8; m < end && (*m == ' ' || *m == '"'); m++) {}

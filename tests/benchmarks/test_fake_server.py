@@ -2,17 +2,22 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from benchmarks.fakeserver import FakeServer
+from practicum.arena import read_verdict
+from practicum.core import LANGUAGES, Form
+from practicum.roles import QUESTION, load_prompt
 
 
 def ask(server: FakeServer, text: str, path: str = "/v1/chat/completions") -> tuple[int, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
     try:
-        connection.request("POST", path, json.dumps({"model": "m-1", "messages": [{"role": "user", "content": text}]}))
+        body = json.dumps({"model": "m-1", "messages": [{"role": "user", "content": text}]}, ensure_ascii=False)
+        connection.request("POST", path, body.encode())
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())
     finally:
@@ -44,6 +49,30 @@ def test_raw_completions_hold_text_and_both_forms_hold_usage_and_the_model(fake_
     assert (status, whole["object"], whole["model"]) == (200, "text_completion", "m-1")
     assert whole["choices"][0]["text"]
     assert whole["usage"]["prompt_tokens"] > 0 < whole["usage"]["completion_tokens"]
+
+
+@pytest.mark.parametrize(
+    ("language", "labels", "word"), [("zh", "标签：H、C、E。先写理由", "结论："), ("en", "Labels: H, C, E. Give your reasons", "Verdict: ")]
+)
+def test_a_supervisors_question_is_answered_with_a_verdict_and_every_label_has_its_turn(
+    fake_server: FakeServer, language: str, labels: str, word: str
+) -> None:
+    told = Counter(said(fake_server, f"{word}A {labels} {number}").splitlines()[-1] for number in range(300))
+    assert sorted(told) == [f"{word}{label}" for label in "CEH"], language
+    assert min(told.values()) > 60
+    fake_server.set(verdicts=0)
+    assert word not in said(fake_server, labels)
+
+
+def test_what_the_package_asks_is_taken_for_a_supervisors_question(fake_server: FakeServer) -> None:
+    for language in LANGUAGES:
+        for form in Form:
+            for name in ("turn", "sessions"):
+                replies = [{"label": label, "text": "Labels: X, Y. 标签：X、Y。"} for label in "BDF"]
+                question = load_prompt(QUESTION, language, form, name).render(
+                    language=language, transcript="", replies=replies, fence="0", again=True
+                )
+                assert read_verdict(said(fake_server, question), "BDF") in "BDF"
 
 
 @pytest.mark.parametrize(("option", "status"), [("p429", 429), ("p500", 500)])

@@ -172,5 +172,5 @@ def agreement(**changes: Any) -> Agreement:
 
 def without_intervals(made: Ranking, clusters: int) -> Ranking:
     """The same, of too few clusters."""
-    nothing = {"se": None, "interval": None, "bootstrap": None, "ranks": None, "controlled_interval": None, "share_interval": None}
+    nothing: dict[str, Any] = dict.fromkeys(("se", "interval", "bootstrap", "ranks", "controlled_interval", "share_interval"))
     return replace(made, clusters=clusters, standings=tuple(replace(one, **nothing) for one in made.standings))

@@ -10,14 +10,14 @@ import pytest
 from matplotlib import font_manager
 
 from practicum.errors import ConfigError
-from practicum.report.fonts import DEJAVU, Fonts, choose_family, chinese_files, find_fonts, require_matplotlib
+from practicum.report.fonts import DEJAVU, Fonts, chinese_files, choose_family, find_fonts, require_matplotlib
 from tests.report.makers import CHINESE, ENGLISH
 
 
 def make_font(path: Path, family: str, text: str) -> str:
     """Write a font that has these characters, all the same box."""
-    from fontTools.fontBuilder import FontBuilder
-    from fontTools.pens.ttGlyphPen import TTGlyphPen
+    from fontTools.fontBuilder import FontBuilder  # type: ignore[import-untyped]
+    from fontTools.pens.ttGlyphPen import TTGlyphPen  # type: ignore[import-untyped]
 
     pen = TTGlyphPen(None)
     for step, point in enumerate([(100, 0), (100, 800), (900, 800), (900, 0)]):
@@ -85,6 +85,13 @@ def test_without_any_chinese_font_dejavu_is_left(bare: font_manager.FontManager)
     fonts = find_fonts(CHINESE, manager=bare, files=[])
     assert fonts.families == (DEJAVU,)
     assert not fonts.show("整")
+
+
+def test_a_font_that_has_been_removed_is_not_used(bare: font_manager.FontManager, tmp_path: Path) -> None:
+    bare.addfont(make_font(tmp_path / "simhei.ttf", "SimHei", "整"))
+    assert find_fonts(["整"], manager=bare, files=[]).families == (DEJAVU, "SimHei")
+    (tmp_path / "simhei.ttf").unlink()
+    assert find_fonts(["整"], manager=bare, files=[]).families == (DEJAVU,)
 
 
 def test_without_matplotlib_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,8 @@ def plant(texts: Mapping[str, str], previous: str, language: Language, rng: Rand
     match kind:
         case Canary.SHUFFLED:
             text = _shuffle(texts[replaced], language, rng)
+            if text == texts[replaced]:  # a word or two have no other order
+                kind, text = Canary.COPY, previous
         case Canary.COPY:
             text = previous
         case _:

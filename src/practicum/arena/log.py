@@ -34,7 +34,7 @@ class ChoiceRow:
     """One rater's choice among the replies of one turn, or between two whole sessions."""
 
     session: str
-    """Key of the session (of the first, for a pair of whole sessions)."""
+    """Key of the session; for whole sessions, of their comparison."""
     turn: int
     """Index of the counselor's turn, odd, from 1; -1 for whole sessions."""
     profile: str

@@ -32,7 +32,7 @@ def read_log(runs: Sequence[str], *, db: str = DEFAULT_URL) -> ChoiceLog:
     with Store.open(db, create=False) as store:
         infos = [store.run(run) for run in runs]
         names = names_of(infos)
-        for run in runs:
+        for run in dict.fromkeys(runs):  # a run named twice is no more evidence
             for session, records in store.records_of(run, KINDS):
                 for turn in turns_of(records):
                     rows += choice_rows(session, turn, names)
@@ -99,7 +99,7 @@ def choice_rows(session: Session, turn: TurnRecords, names: Mapping[str, str]) -
         ballots = [one for one in turn.ballots if one.rater == choice.rater and set(one.shown) == set(offered)]
         rows.append(
             ChoiceRow(
-                session=session.key,
+                session=session.key if turn.turn != WHOLE else digest_of([session.key, *offered]),
                 turn=turn.turn,
                 profile=session.profile.digest,
                 rater=names.get(choice.rater, choice.rater),
@@ -158,10 +158,10 @@ def read_comparisons(store: Store, run: str, combinations: Sequence[Sequence[str
         combinations: Digests of the counselors that are compared with each other.
         run_seed: The run's seed.
     """
-    held: defaultdict[tuple[str, int], dict[str, tuple[Session, list[tuple[int, Record]]]]] = defaultdict(dict)
+    held: defaultdict[tuple[str, str, int], dict[str, tuple[Session, list[tuple[int, Record]]]]] = defaultdict(dict)
     for session, records in store.records_of(run, KINDS, with_turns=True):
         if session.ending not in (None, Ending.FAILED) and session.exchanges:
-            held[session.profile.id, session.number][session.counselor] = (session, records)
+            held[session.profile.id, session.profile.digest, session.number][session.counselor] = (session, records)
     owed = []
     seen: Counter[tuple[str, ...]] = Counter()
     for sessions in held.values():

@@ -146,7 +146,7 @@ class Supervisor:
 
     def _render(self, question: Question, shown: Sequence[str], labels: Sequence[str], fence: str, *, again: bool) -> str:
         # A text cannot close its fence: the mark is drawn anew for each asking, and taken out of whatever holds it by chance.
-        replies = [{"label": label, "text": question.texts[name].replace(fence, "")} for label, name in zip(labels, shown, strict=True)]
+        replies = [{"label": label, "text": question.texts[name].replace(fence, " ")} for label, name in zip(labels, shown, strict=True)]
         return self.questions[question.language].render(
             language=question.language, transcript=question.transcript, replies=replies, fence=fence, again=again
         )

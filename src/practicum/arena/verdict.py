@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
 from math import exp
 from typing import NamedTuple
 
@@ -62,7 +63,7 @@ def read_odds(chances: Sequence[TokenChances], word: str, labels: Collection[str
     Raises:
         UnscorableError: The place is not among the tokens, or labels, tie and none have less than `MIN_MASS` there.
     """
-    place = next((one for one in reversed(chances) if _verdict_of(one.text, labels) == word), None)
+    place = next((one for before, one in reversed(list(pairwise(chances))) if _is_place(before, one, word, labels)), None)
     if place is None:
         raise UnscorableError(f"the answer ends in {word!r}, but no probability was given for it")
     sums = dict.fromkeys([*labels, TIE, NONE], 0.0)
@@ -73,6 +74,11 @@ def read_odds(chances: Sequence[TokenChances], word: str, labels: Collection[str
     if mass < MIN_MASS:
         raise UnscorableError(f"labels, tie and none had a probability of {mass:.2f} together; expected {MIN_MASS} or more")
     return Odds({verdict: part / mass for verdict, part in sums.items()}, min(1.0, mass))
+
+
+def _is_place(before: TokenChances, token: TokenChances, word: str, labels: Collection[str]) -> bool:
+    """Tell whether a token gives the verdict `word`: right behind a colon, for the reasons may name any label too."""
+    return _verdict_of(token.text, labels) == word and unicodedata.normalize("NFKC", before.text).rstrip().endswith(":")
 
 
 def _verdict_of(token: str, labels: Collection[str]) -> str:

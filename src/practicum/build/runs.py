@@ -9,7 +9,7 @@ from typing import Any
 
 from practicum.backends import LOCAL_SAMPLERS
 from practicum.build.backends import Backends
-from practicum.build.seats import Seat, bundled, take_seat
+from practicum.build.seats import Seat, prompts_for, take_seat
 from practicum.core import Form, Language, Profile, Speaker, digest_of, session_key
 from practicum.core.version import VERSION
 from practicum.engine import (
@@ -116,7 +116,7 @@ def plan_run(config: RunConfig, profiles: Sequence[Profile], settings: Mapping[s
         config=config,
         profiles=tuple(profile if language is None else replace(profile, language=language) for profile in chosen),
         seats=seats,
-        export_prompts=counselor.prompts if own else bundled(Speaker.COUNSELOR, Form.CHAT),
+        export_prompts=prompts_for(Speaker.COUNSELOR, Form.CHAT, config.counselor.prompt),
         settings=settings or {},
     )
     if config.client.prompt is not None or own:

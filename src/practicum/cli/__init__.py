@@ -12,13 +12,16 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from practicum.cli.arena import arena
 from practicum.cli.console import complain
 from practicum.cli.demo import demo
 from practicum.cli.doctor import doctor
 from practicum.cli.export import export
+from practicum.cli.importing import importing
 from practicum.cli.models import models
 from practicum.cli.profiles import profiles
 from practicum.cli.prompts import prompts
+from practicum.cli.rank import rank
 from practicum.cli.runs import runs
 from practicum.cli.show import show
 from practicum.cli.simulate import simulate
@@ -71,10 +74,11 @@ def _practicum(
     """
 
 
-for _verb in (demo, simulate, runs, show, export, prompts, doctor):
+for _verb in (demo, simulate, arena, rank, runs, show, export, prompts, doctor):
     app.command()(_verb)
 app.add_typer(profiles)
 app.add_typer(models)
+app.add_typer(importing)
 
 
 def main() -> None:

@@ -34,15 +34,27 @@ INTRODUCTION: Mapping[Language, str] = {
     "The client's story is fiction. This is not therapy.",
 }
 
+ARENA_INTRODUCTION: Mapping[Language, str] = {
+    "zh": "一个小小的竞技场：三位咨询师（一位故意做得差）回应同样的来访者，督导逐句挑选。全部由语言模型扮演，这不是治疗。\n"
+    "A small arena in Chinese (--language en: in English): three counselors, one bad on purpose, and a supervisor. This is not therapy.",
+    "en": "A small arena (--language zh: in Chinese): three counselors, one bad on purpose, answer the same clients, and a supervisor\n"
+    "picks reply by reply. All of them are language models. This is not therapy.",
+}
+
 
 def demo(
     language: Annotated[Language, typer.Option("--language", help="Language of the session.")] = "zh",
     client: Annotated[str, typer.Option("--client", metavar="MODEL", help="The client's model.")] = DEMO_MODEL,
     counselor: Annotated[str, typer.Option("--counselor", metavar="MODEL", help="The counselor's model.")] = DEMO_MODEL,
     db: Db = DEMO_DB,
-    max_exchanges: Annotated[int, typer.Option("--max-exchanges", metavar="N", help="Most exchanges of the session.")] = 6,
+    max_exchanges: Annotated[
+        int | None, typer.Option("--max-exchanges", metavar="N", help="Most exchanges of a session; default: 6, in the arena 3.")
+    ] = None,
+    arena: Annotated[
+        bool, typer.Option("--arena", help="Three counselors compete before two clients, one of them bad on purpose; then the ranking.")
+    ] = False,
 ) -> None:
-    """Hold one session live, on a model that runs here, and export it.
+    """Hold one session live, on a model that runs here, and export it; or a small arena.
 
     The default model (1.1 GB, Apache-2.0) is fetched if it is not here; size and source are told first. A second time,
     the session goes on where it was cut, or is shown again.
@@ -53,14 +65,19 @@ def demo(
     from practicum.dataset import Format, bundled_profiles, export_run
     from practicum.engine import read_config
 
-    print(INTRODUCTION[language], end="\n\n", flush=True)
+    print((ARENA_INTRODUCTION if arena else INTRODUCTION)[language], end="\n\n", flush=True)
     refuse_memory(db)
     _fetch_models([client, counselor])
+    if arena:
+        from practicum.cli.demo_arena import hold_demo_arena
+
+        FOLDER.mkdir(exist_ok=True)
+        raise typer.Exit(hold_demo_arena(language, client, counselor, db, max_exchanges or 3))
     flags: dict[str, object] = {
         "seed": DEMO_SEED,
         "client.model": client,
         "counselor.model": counselor,
-        "max_exchanges": max_exchanges,
+        "max_exchanges": max_exchanges or 6,
         "language": language,
     }
     for chair, model in (("client", client), ("counselor", counselor)):
@@ -72,7 +89,7 @@ def demo(
     print_plan(plan, db)
     result = _hold(plan, db, language)
     print()
-    print_summary(plan, result, read_run(result.run, db))
+    print_summary(plan.config, result, read_run(result.run, db))
     if status := status_of(result):
         tell("practicum: the session is not over; `practicum demo` goes on with it")
         raise typer.Exit(status)

@@ -12,8 +12,7 @@ from practicum.cli.options import DEFAULT_DB, Db, Json
 from practicum.errors import NotIdentifiedError
 
 if TYPE_CHECKING:
-    from practicum.arena.log import ChoiceLog
-    from practicum.arena.results import JudgeCard, Ranking
+    from practicum.arena import ChoiceLog, JudgeCard, Ranking
 
 ClusterName = Literal["profile", "session", "choice"]
 """`practicum.arena.results.Cluster`, for the help; that room is loaded when it is used."""
@@ -42,8 +41,8 @@ def rank(
 
 
 def _print_json(log: ChoiceLog, cluster: ClusterName, anchor: str | None, seed: int) -> tuple[JudgeCard, Ranking]:
-    from practicum.arena.judge_card import judge
-    from practicum.arena.ranking import rank as rank_log
+    from practicum.arena import judge
+    from practicum.arena import rank as rank_log
     from practicum.report import card_notes, ranking_notes, to_json
 
     card = judge(log, seed=seed)
@@ -64,3 +63,17 @@ def _write(ranking: Ranking, card: JudgeCard, out: Path, *, quiet: bool) -> None
     say(f"report     {out}: {count(len(written.files), 'file')}, begin with report.md")
     for note in written.notes:
         tell(f"note       {note.text}")
+
+
+def write_tables(run: str, db: str, out: Path) -> None:
+    """Write the tables and plots of a run, where its choices determine strengths; say so where they do not."""
+    from practicum.arena import judge, read_log
+    from practicum.arena import rank as rank_log
+
+    log = read_log([run], db=db)
+    try:
+        ranking = rank_log(log)
+    except NotIdentifiedError:
+        tell(f"practicum: no tables in {out}: the choices do not determine strengths")
+        return
+    _write(ranking, judge(log), out, quiet=False)

@@ -9,8 +9,7 @@ from practicum.cli.console import colored, table, width_of
 from practicum.errors import NotIdentifiedError
 
 if TYPE_CHECKING:
-    from practicum.arena.log import ChoiceLog
-    from practicum.arena.results import Agreement, Cluster, Effect, JudgeCard, Ranking, RaterCard
+    from practicum.arena import Agreement, ChoiceLog, Cluster, Effect, JudgeCard, Ranking, RaterCard
     from practicum.report import Note, Table
 
 COLUMNS = 100
@@ -34,8 +33,7 @@ def print_ranking(log: ChoiceLog, *, cluster: Cluster = "profile", anchor: str |
         NotIdentifiedError: Strengths are not determined; the card and the counts have been printed by then.
         ConfigError: Nobody is called like the anchor.
     """
-    from practicum.arena.judge_card import judge
-    from practicum.arena.ranking import rank
+    from practicum.arena import judge, rank
 
     card = judge(log, seed=seed)
     _print_card(card)
@@ -145,9 +143,9 @@ def _effect_lines(name: str, effects: Sequence[Effect]) -> Iterator[str]:
 
 
 def _effect(effect: Effect) -> str:
-    from practicum.report import Span
+    from practicum.report import Number, Span
 
-    return f"{effect.logits:.2f} {Span(effect.interval, 2, why='(no interval)')}"
+    return f"{Number(effect.logits, 2)} {Span(effect.interval, 2, why='(no interval)')}"
 
 
 def _fitting(made: Table, dispensable: Sequence[str] = ()) -> Table:
@@ -171,7 +169,7 @@ def _fitting(made: Table, dispensable: Sequence[str] = ()) -> Table:
 
 
 def _room(made: Table) -> int:
-    """Return how many columns are left for the names, the least that they need at the least."""
+    """Return how many columns are left for the names; below 0 where the rest alone is too wide."""
     from practicum.report import shown
 
     others = (
@@ -179,7 +177,7 @@ def _room(made: Table) -> int:
         for place, heading in enumerate(made.header)
         if heading != "counselor"
     )
-    return max(COLUMNS - sum(others), LEAST_NAME)
+    return COLUMNS - sum(others)
 
 
 def _lines(made: Table, room: int) -> Iterator[str]:
@@ -190,7 +188,7 @@ def _lines(made: Table, room: int) -> Iterator[str]:
     for heading, right, cells in zip(made.header, to_the_right(made.rows), zip(*made.rows, strict=True), strict=True):
         texts = [shown(cell) for cell in cells]
         if heading == "counselor":
-            texts = shorten(texts, room)
+            texts = shorten(texts, max(room, LEAST_NAME))
         head = "interval" if heading == "controlled interval" else heading
         width = max(map(width_of, [head, *texts]))
         columns.append([text.rjust(width) if right else text for text in (head, *texts)])

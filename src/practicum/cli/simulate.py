@@ -99,10 +99,10 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     result = _hold(plan, db, json=json)
     info = read_run(result.run, db)
     if json:
-        print_json(summary(plan, result, info))
+        print_json(summary(plan.config, result, info))
     else:
         print()
-        print_summary(plan, result, info)
+        print_summary(plan.config, result, info)
         print_what_next(result, db)
     raise typer.Exit(status_of(result))
 

@@ -11,7 +11,7 @@ from practicum.core import Ending, Speaker
 
 if TYPE_CHECKING:
     from practicum.build import Plan
-    from practicum.engine import Progress, RunResult
+    from practicum.engine import Progress, RunResult, SessionsConfig
     from practicum.store import RunInfo
 
 INTERRUPTED = 130
@@ -41,7 +41,7 @@ def read_run(name: str, db: str) -> RunInfo:
         return store.run(name)
 
 
-def print_summary(plan: Plan, result: RunResult, info: RunInfo) -> None:
+def print_summary(config: SessionsConfig, result: RunResult, info: RunInfo) -> None:
     """Say what came of a run: its sessions over all commands so far, and what this one noticed."""
     totals = info.totals
     endings = ", ".join(f"{number:,} {ending}" for ending, number in sorted(totals.endings.items()))
@@ -49,9 +49,9 @@ def print_summary(plan: Plan, result: RunResult, info: RunInfo) -> None:
     print(f"sessions   {totals.done:,} of {totals.planned:,} done ({endings or 'none ended'}{unfinished})")
     print(f"exchanges  {totals.exchanges:,}")
     print(f"tokens     {totals.prompt_tokens:,} read, {totals.completion_tokens:,} written")
-    cost = cost_of(plan.config, totals.prompt_tokens, totals.completion_tokens)
+    cost = cost_of(config, totals.prompt_tokens, totals.completion_tokens)
     if cost is not None:
-        print(f"cost       {cost:,.2f} {plan.config.prices.currency}")
+        print(f"cost       {cost:,.2f} {config.prices.currency}")
     print(f"replies    {totals.refused:,} refused by the check and asked for anew, {result.progress.marked:,} mended or marked this time")
     print(f"risk       {count(totals.flagged, 'session')} flagged")
     for note in dict.fromkeys(note.text for note in info.notes):
@@ -60,10 +60,10 @@ def print_summary(plan: Plan, result: RunResult, info: RunInfo) -> None:
         print(f"failed     {number:,} × {cause}")
 
 
-def summary(plan: Plan, result: RunResult, info: RunInfo) -> dict[str, Any]:
+def summary(config: SessionsConfig, result: RunResult, info: RunInfo) -> dict[str, Any]:
     """Return the same for machines."""
     totals = info.totals
-    cost = cost_of(plan.config, totals.prompt_tokens, totals.completion_tokens)
+    cost = cost_of(config, totals.prompt_tokens, totals.completion_tokens)
     return {
         "run": result.run,
         "store": result.store,
@@ -75,7 +75,7 @@ def summary(plan: Plan, result: RunResult, info: RunInfo) -> dict[str, Any]:
         "exchanges": totals.exchanges,
         "prompt_tokens": totals.prompt_tokens,
         "completion_tokens": totals.completion_tokens,
-        "cost": None if cost is None else {"amount": cost, "currency": plan.config.prices.currency},
+        "cost": None if cost is None else {"amount": cost, "currency": config.prices.currency},
         "refused": totals.refused,
         "mended_or_marked_this_time": result.progress.marked,
         "flagged": totals.flagged,
@@ -96,8 +96,8 @@ def status_of(result: RunResult) -> int:
     return 1 if owed(result.progress) else 0
 
 
-def print_what_next(result: RunResult, db: str) -> None:
-    """Say how to go on: with the run, if sessions are owed, else with what it has brought."""
+def print_what_is_owed(result: RunResult, db: str) -> None:
+    """Say how to go on with a run, if sessions are owed."""
     if result.stopped:
         tell(f"practicum: put aside, {count(owed(result.progress), 'session')} still owed; the same command goes on with them")
     elif status_of(result):
@@ -106,6 +106,11 @@ def print_what_next(result: RunResult, db: str) -> None:
             f"practicum: {count(owed(result.progress), 'session')} still owed, {failed:,} failed "
             f"(practicum show {result.run}{db_option(db)} tells why); the same command tries them again"
         )
+
+
+def print_what_next(result: RunResult, db: str) -> None:
+    """Say how to go on: with the run, if sessions are owed, and with what it has brought."""
+    print_what_is_owed(result, db)
     print("\nnext")
     print(f"  practicum show {result.run} 1{db_option(db)}")
     print(f"  practicum export {result.run} --format sharegpt --out practicum-export{db_option(db)}")

@@ -209,7 +209,10 @@ def _line(error: Any, model: type[BaseModel]) -> str:
     if error["type"] == "extra_forbidden":
         return f"unknown key {key!r}; known: {', '.join(known_keys(key.rpartition('.')[0], model))}"
     if error["type"] == "missing":
-        return f"{key} is missing; give --{key.partition('.')[0]} MODEL, e.g. --{key.partition('.')[0]} local:qwen2.5-coder-1.5b"
+        chair = key.partition(".")[0]
+        option = f"--{chair.removesuffix('s')}"
+        name = "NAME=" if chair == "members" else ""  # of a counselor in an arena
+        return f"{key} is missing; give {option} {name}MODEL, e.g. {option} {name.lower()}local:qwen2.5-coder-1.5b"
     value = repr(error["input"])
     return f"{key}: {value if len(value) <= 80 else value[:77] + '…'} will not do: {error['msg'][:1].lower()}{error['msg'][1:]}"
 

@@ -113,7 +113,8 @@ def find_fonts(texts: Iterable[str], *, manager: FontManager | None = None, file
 
 
 def _installed(manager: FontManager) -> dict[str, str]:
-    return {entry.name: entry.fname for entry in manager.ttflist}
+    """Return the file of each family that is still there: a manager remembers fonts that have been removed."""
+    return {entry.name: entry.fname for entry in manager.ttflist if Path(entry.fname).exists()}
 
 
 def choose_family(installed: Iterable[str]) -> str | None:

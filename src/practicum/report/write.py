@@ -9,7 +9,7 @@ from pathlib import Path
 from practicum.arena.results import JudgeCard, Ranking
 from practicum.core.version import VERSION
 from practicum.dataset.drafts import drafting
-from practicum.errors import ConfigError, ExportError
+from practicum.errors import ConfigError
 from practicum.report.cautions import card_notes, ranking_notes
 from practicum.report.plots import Plots, draw_plots
 from practicum.report.ranking_tables import pages_of, tables_of
@@ -45,10 +45,8 @@ def write_report(ranking: Ranking, card: JudgeCard, out: Path) -> Written:
         plots = Plots(files={}, notes=(Note(str(missing)),))
     files = report_files(ranking, card, plots)
     if plots.files:
-        try:
-            (out / "plots").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ExportError(f"{out}: cannot be written ({error.strerror or error}); choose another --out or make room") from error
+        with drafting(out / "plots", ()):
+            pass  # drafts need the folder: this makes it, or says why it cannot be
     with drafting(out, list(files)) as drafts:
         for draft, data in zip(drafts, files.values(), strict=True):
             draft.write(data)
