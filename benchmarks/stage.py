@@ -19,6 +19,7 @@ from practicum.backends import Request, ScriptedBackend
 from practicum.build import ArenaPlan, plan_arena
 from practicum.core import Profile, SessionView, Speaker, Utterance
 from practicum.engine import Appointment, Desk, Notebook, Pace, Progress, SessionRules, Voice, run_desk
+from practicum.measures import STYLE_FEATURES, style_features
 from practicum.roles import labels
 from practicum.store import Store
 
@@ -27,7 +28,10 @@ STRENGTHS = {"甲": 1.2, "乙": 0.4, "丙": -0.4, "丁": -1.2}
 LENGTHS = {"甲": (4, 10), "乙": (3, 9), "丙": (2, 8), "丁": (1, 7)}
 """From how few to how many clauses each says: who is better talks more."""
 CLAUSE = "我在听你说话，"
+TASTE = 3.0
+"""Logits that a reply e times as long is worth to the supervisor `longer`."""
 STORY = "我最近总是睡不好，工作也越来越忙，和家里人说不上几句话。这是第{number}个来访者。"
+_SAID = re.compile(f"([{''.join(STRENGTHS)}])(?:{CLAUSE})+")
 _REPLY = re.compile(r"^回应 ([A-Z])：\n<<([0-9a-f]+)>>\n(.*?)\n<<end \2>>$", re.DOTALL | re.MULTILINE)
 
 
@@ -57,6 +61,16 @@ def longest(shown: Sequence[Shown], request: Request) -> str:
     return verdict(max(shown, key=lambda one: (len(one.text), _luck(one, request))).label)
 
 
+def longer(shown: Sequence[Shown], request: Request) -> str:
+    """Choose by Luce's model, each reply worth its length and a luck of its own: the longest often, not always."""
+    return verdict(max(shown, key=lambda one: TASTE * log_length(one.text) + _gumbel(one, request)).label)
+
+
+def log_length(text: str) -> float:
+    """Return the length of a reply as the ranking measures it."""
+    return style_features(text, "zh")[STYLE_FEATURES.index("log_length")]
+
+
 def by_lot(shown: Sequence[Shown], request: Request) -> str:
     """Choose any."""
     return verdict(Random(request.seed).choice(shown).label)
@@ -66,7 +80,8 @@ def oracle(shown: Sequence[Shown], request: Request) -> str:
     """Choose by Luce's model, knowing who speaks: each reply is worth its counselor's strength and a luck of its own."""
 
     def worth(one: Shown) -> float:
-        return STRENGTHS.get(one.text[:1], -math.inf) - math.log(-math.log(_luck(one, request)))  # a canary is nobody's
+        known = _SAID.fullmatch(one.text)  # a canary is nobody's
+        return -math.inf if known is None else STRENGTHS[known[1]] + _gumbel(one, request)
 
     return verdict(max(shown, key=worth).label)
 
@@ -110,8 +125,9 @@ class Stage:
             Member(digest=self.plan.members[name].participant.digest, voice=Drawn(lambda view, name=name: say(name, view)))  # type: ignore[misc]
             for name in meeting.members
         ]
+        # The client names the session: no two share a history, so that luck (a function of it) is drawn anew in each.
         panel = Panel(members, self.bench, notebook, key=session.key, labels=labels(session.profile.language), ordinal=meeting.ordinal)
-        return {Speaker.CLIENT: Drawn(lambda view: f"我想再说说第{view.next_index}件事。"), Speaker.COUNSELOR: panel}
+        return {Speaker.CLIENT: Drawn(lambda view: f"{view.key}：我想再说说第{view.next_index}件事。"), Speaker.COUNSELOR: panel}
 
     def rules(self, _: Appointment) -> SessionRules:
         """Return the rules."""
@@ -168,6 +184,11 @@ def hold(rule: Rule, folder: Path, *, profiles: int, exchanges: int) -> Held:
 def read_question(request: Request) -> list[Shown]:
     """Return the replies that a question shows, in its order."""
     return [Shown(label, text) for label, _, text in _REPLY.findall(_question(request))]
+
+
+def _gumbel(one: Shown, request: Request) -> float:
+    """Return the luck that makes the best of several worths a choice by Luce's model."""
+    return -math.log(-math.log(_luck(one, request)))
 
 
 def _luck(one: Shown, request: Request) -> float:

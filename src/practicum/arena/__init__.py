@@ -13,9 +13,24 @@ from practicum.arena.design import find_combinations
 from practicum.arena.log import BallotRow, CanaryRow, ChoiceLog, ChoiceRow
 from practicum.arena.orders import Orders
 from practicum.arena.panel import Member, Panel, Replay
-from practicum.arena.read import choice_rows, names_of, read_comparisons, read_log, turns_of
+from practicum.arena.read import TurnRecords, choice_rows, names_of, read_comparisons, read_log, turns_of
 from practicum.arena.referee import Bench
-from practicum.arena.results import Agreement, Cluster, Effect, Interval, JudgeCard, Ranking, RaterCard, Standing
+from practicum.arena.results import (
+    MIN_CLUSTERS,
+    Agreement,
+    Cluster,
+    Effect,
+    Elo,
+    Interval,
+    JudgeCard,
+    Ranking,
+    Ranks,
+    RaterCard,
+    SetFit,
+    SlotShare,
+    Standing,
+    TurnShare,
+)
 from practicum.arena.supervisor import Question, Supervisor
 from practicum.arena.verdict import read_verdict
 from practicum.arena.whole import WHOLE, Comparison, compare
@@ -25,6 +40,7 @@ if TYPE_CHECKING:
     from practicum.arena.ranking import rank
 
 __all__ = [
+    "MIN_CLUSTERS",
     "WHOLE",
     "Agreement",
     "ArenaConfig",
@@ -37,6 +53,7 @@ __all__ = [
     "Combine",
     "Comparison",
     "Effect",
+    "Elo",
     "GoOn",
     "Interval",
     "JudgeCard",
@@ -46,11 +63,16 @@ __all__ = [
     "Panel",
     "Question",
     "Ranking",
+    "Ranks",
     "RaterCard",
     "Replay",
+    "SetFit",
+    "SlotShare",
     "Standing",
     "Supervisor",
     "SupervisorConfig",
+    "TurnRecords",
+    "TurnShare",
     "choice_rows",
     "compare",
     "find_combinations",

@@ -20,6 +20,7 @@ from practicum.core.version import VERSION
 from practicum.dataset.texts import clip
 from practicum.errors import ProfileError
 from practicum.store import DEFAULT_URL, PlannedSession, RunRecord, Store
+from practicum.store.hot import chunks
 
 FAILURE = "it gave no reply, as the file says"
 AT_ONCE = 500
@@ -300,7 +301,7 @@ def _write(store: Store, run: str, run_id: int, sessions: Mapping[str, Sequence[
     ids = {one.key: one.id for one in store.owed_sessions(run_id)}
     outcomes: Counter[Outcome] = Counter()
     written = 0
-    for names in (list(sessions)[start : start + AT_ONCE] for start in range(0, len(sessions), AT_ONCE)):
+    for names in chunks(sessions, AT_ONCE):
         missing: dict[int, Records] = {}
         for name in names:
             key, turns = _key(run, name), _records(sessions[name])

@@ -110,8 +110,8 @@ class BallotLine(BaseModel):
     language: Language | None = None
     """Of the session; guessed from the texts if absent, `zh` without any."""
     rater: MaybeName = IMPORTED
-    candidates: Annotated[tuple[CandidateName, ...], Field(min_length=2)]
-    """In the order in which they were shown."""
+    candidates: tuple[CandidateName, ...]
+    """Two or more, in the order in which they were shown."""
     chosen: Annotated[str, BeforeValidator(_or_empty)]
     """A candidate, `tie` (of all), `tie:A|B`, `none`, or `unscored` or empty where there is no verdict."""
     order: Number | None = None
@@ -135,8 +135,8 @@ class BallotLine(BaseModel):
 
     @model_validator(mode="after")
     def _agree(self) -> BallotLine:
-        if len(set(self.candidates)) < len(self.candidates):
-            raise ValueError(f"candidates {clip(SEPARATOR.join(self.candidates))} must differ from each other")
+        if not 2 <= len(self.candidates) == len(set(self.candidates)):
+            raise ValueError(f"candidates {clip(SEPARATOR.join(self.candidates))} must be two or more, each once")
         if self.texts is not None and len(self.texts) != len(self.candidates):
             raise ValueError(f"texts has {len(self.texts)} texts, expected {len(self.candidates)}: one a candidate")
         if self.went_on and self.went_on not in self.candidates:

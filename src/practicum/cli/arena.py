@@ -16,11 +16,14 @@ from practicum.errors import ConfigError, NotIdentifiedError, PracticumError, St
 if TYPE_CHECKING:
     from practicum.build import ArenaPlan
     from practicum.core import Profile
-    from practicum.engine import RunResult
+    from practicum.engine import RunResult, Watcher
 
 OrdersName = Literal["cyclic", "all", "one"]
 ModeName = Literal["turns", "sessions"]
 """The values of `practicum.arena.Orders` and `Mode`, for the help; that room is loaded when it is used."""
+
+QUIET_SECONDS = 60.0
+"""Between two lines of progress, where the turns themselves are told."""
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "interactive-agents": {
@@ -169,13 +172,20 @@ def arena(  # noqa: PLR0913 - one parameter an option
     raise typer.Exit(hold_and_rank(plan, db, json=json))
 
 
-def hold_and_rank(plan: ArenaPlan, db: str, *, json: bool = False) -> int:
-    """Hold an arena, show it, and print card and table; return the exit status."""
+def hold_and_rank(plan: ArenaPlan, db: str, *, json: bool = False, watcher: Watcher | None = None) -> int:
+    """Hold an arena, show it, and print card and table; return the exit status.
+
+    Args:
+        plan: The arena.
+        db: The store.
+        json: Print the outcome as JSON, and no table.
+        watcher: Tells what is said in place of the live counters.
+    """
     from practicum.cli.summary import print_summary, print_what_is_owed, read_run, status_of, summary
 
     if not json:
         print_arena(plan, db)
-    result = _hold(plan, db, json=json)
+    result = _hold(plan, db, json=json, watcher=watcher)
     info = read_run(result.run, db)
     if json:
         print_json(summary(plan.config, result, info))
@@ -258,16 +268,17 @@ def print_arena(plan: ArenaPlan, db: str) -> None:
     print(f"sessions     {len(plan.meetings):,}", flush=True)
 
 
-def _hold(plan: ArenaPlan, db: str, *, json: bool) -> RunResult:
+def _hold(plan: ArenaPlan, db: str, *, json: bool, watcher: Watcher | None) -> RunResult:
     from practicum.build import hold_arena
-    from practicum.cli.live import watching
+    from practicum.cli.live import in_lines, watching
     from practicum.cli.meter import Meter
     from practicum.engine import Progress
 
     progress = Progress()
     try:
-        with watching(Meter(progress, plan.config), title=plan.name, json=json):
-            return hold_arena(plan, db=db, progress=progress, signals=True)
+        meter = Meter(progress, plan.config)
+        with watching(meter, title=plan.name, json=json) if watcher is None else in_lines(meter, every=QUIET_SECONDS):
+            return hold_arena(plan, db=db, progress=progress, watcher=watcher, signals=True)
     except PracticumError:
         if progress.turns:
             tell(f"practicum: {progress.turns:,} turns were kept; the same command goes on after them")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from practicum.core import Language
+from practicum.core import Ending, Language, Turn
+
+if TYPE_CHECKING:
+    from practicum.build import ArenaPlan
 
 CLIENTS = 2
 MEMBERS: Mapping[Language, Mapping[str, str]] = {
@@ -45,13 +48,37 @@ def hold_demo_arena(language: Language, client: str, counselor: str, db: str, ma
         "language": language,
         "canaries": 0.3,  # of six choices: enough to see one
         "split": "test",
+        # One session at a time: what is said can be followed, and two would be no faster on a CPU.
+        "local": {"slots": len(MEMBERS[language]) + 2, "context": 4096},
     }
     plan = plan_arena(read_arena_config(flags), bundled_profiles(language)[:CLIENTS], db=db, settings={"profiles": "bundled"})
-    status = hold_and_rank(plan, db)
+    status = hold_and_rank(plan, db, watcher=_Narrator(plan, language))
     if not status:
         write_tables(plan.name, db, FOLDER / "rank")
     print(f"\n{WORTH[language]}")
     return status
+
+
+class _Narrator:
+    """Tells who was chosen, turn by turn; a `Watcher`."""
+
+    def __init__(self, plan: ArenaPlan, language: Language) -> None:
+        self._names = {seat.participant.digest: name for name, seat in plan.members.items()}
+        self._numbers = {key: number for number, key in enumerate(plan.meetings, start=1)}
+        self._language: Language = language
+
+    def turn(self, session: str, turn: Turn) -> None:
+        """Print a turn under its session's number; of a counselor's, who it is and whether it was drawn."""
+        from practicum.cli.transcript import print_turn
+
+        decision = turn.state.get("arena")
+        drawn = " ?" if decision and decision["drawn"] else ""
+        who = f" {self._names[decision['went_on']]}{drawn}" if decision else ""
+        print(f"[{self._numbers[session]}{who}] ", end="")
+        print_turn(turn, self._language)
+
+    def ended(self, session: str, ending: Ending | None) -> None:
+        """Say nothing: the summary does."""
 
 
 def _chair(model: str) -> dict[str, Any]:

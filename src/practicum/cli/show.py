@@ -11,7 +11,7 @@ from practicum.cli.options import DEFAULT_DB, Db, Json, RunName, db_option, show
 from practicum.cli.transcript import print_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from practicum.core import Session, Turn
     from practicum.store import Store
@@ -40,7 +40,7 @@ def show(
         elif session is None:
             _print_sessions(store, run, db)
         else:
-            _print_session(store.session(run, session))
+            _print_session(store.session(run, session), _choices(store, run, session))
 
 
 def _print_everything(store: Store, run: str, which: str | None) -> None:
@@ -56,7 +56,7 @@ def _print_sessions(store: Store, run: str, db: str) -> None:
     print(f"run {info.name} in {shown_url(db)}, practicum {info.version}")
     for participant in sorted(info.participants, key=lambda one: one.role):
         prompts = ", ".join(prompt.id for prompt in participant.prompts)
-        print(f"  {participant.role:<9}  {participant.model} ({participant.form}: {prompts})")
+        print(f"  {participant.role:<10}  {participant.model} ({participant.form}: {prompts})")
     for note in info.notes:
         print(f"  note: {note.text}")
     header = ("#", "key", "profile", "exchanges", "ending", "risk", "first words")
@@ -82,7 +82,19 @@ def _first_words(turns: Sequence[Turn]) -> str:
     return turns[min(2, len(turns) - 1)].text if turns else ""
 
 
-def _print_session(session: Session) -> None:
+def _choices(store: Store, run: str, which: str) -> Mapping[int, list[str]]:
+    """Return for each turn that was chosen among candidates what is to be told of it."""
+    info = store.run(run)
+    if "names" not in info.settings:
+        return {}
+    from practicum.arena import names_of, turns_of
+    from practicum.cli.transcript import choice_lines
+
+    names = names_of([info])
+    return {turn.turn: choice_lines(turn, names) for turn in turns_of(store.records(run, which))}
+
+
+def _print_session(session: Session, choices: Mapping[int, list[str]]) -> None:
     profile = session.profile
     print(f"session {session.key} of run {session.run}")
     print(f"profile {profile.id} ({profile.language}), session {session.number} of this client")
@@ -92,6 +104,10 @@ def _print_session(session: Session) -> None:
     print()
     for turn in session.turns:
         print_turn(turn, profile.language)
+        for line in choices.get(turn.index, ()):
+            print(line)
+    for line in choices.get(-1, ()):  # between whole sessions
+        print(line)
     print()
     prompt, completion = (sum(getattr(turn, name) for turn in session.turns) for name in ("prompt_tokens", "completion_tokens"))
     seconds = sum(turn.call.seconds for turn in session.turns if turn.call)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from practicum.cli.console import colored
-from practicum.core import Ending, Language, Speaker, Turn
+from practicum.cli.console import colored, count
+from practicum.core import Ending, Language, Outcome, Speaker, Turn
+
+if TYPE_CHECKING:
+    from practicum.arena import TurnRecords
 
 COLORS: Mapping[Speaker, str] = {Speaker.CLIENT: "cyan", Speaker.COUNSELOR: "green"}
 
@@ -49,3 +52,24 @@ def marks_of(state: Mapping[str, Any]) -> list[str]:
         if left:
             marks.append(f"taken although: {', '.join(left)}")
     return marks
+
+
+def choice_lines(turn: TurnRecords, names: Mapping[str, str]) -> list[str]:
+    """Return what was offered at a turn, ▸ before what went on, and what each rater chose."""
+    lines = []
+    for digest, candidate in turn.candidates.items():
+        mark = "▸" if digest == turn.went_on else " "
+        said = f"(failed: {candidate.failure})" if candidate.failure else candidate.text
+        lines.append(f"    {mark} {names.get(digest, digest)}: {said}")
+    for choice in turn.choices:
+        verdict = choice.verdict
+        winners = ", ".join(names.get(digest, digest) for digest in verdict.winners)
+        what = " ".join(part for part in (verdict.outcome if verdict.outcome is not Outcome.WIN else "", winners) if part)
+        reason = f": {verdict.reason}" if verdict.reason else ""
+        asked = sum(
+            ballot.rater == choice.rater and not ballot.repeat and set(ballot.shown) == set(choice.offered) for ballot in turn.ballots
+        )
+        lines.append(f"    → {names.get(choice.rater, choice.rater)}: {what}{reason} ({choice.combined}, {count(asked, 'ballot')})")
+    if turn.drawn:
+        lines.append("    → what went on was drawn by lot")
+    return lines

@@ -201,7 +201,17 @@ def _put(tree: dict[str, Any], key: str, value: Any, where: str) -> None:
         if not isinstance(inner, dict):
             raise ConfigError(f"{where}: {section!r} is a value, not a section")
         tree = inner
-    tree[last] = value
+    _merge(tree, last, value)
+
+
+def _merge(tree: dict[str, Any], name: str, value: Any) -> None:
+    """Put a value at a name; a section only adds to one that is there: a counselor's model by an option, its temperature by --set."""
+    before = tree.get(name)
+    if isinstance(before, dict) and isinstance(value, dict):
+        for inner, part in value.items():
+            _merge(before, inner, part)
+    else:
+        tree[name] = value
 
 
 def _line(error: Any, model: type[BaseModel]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from practicum.arena.results import Agreement, JudgeCard, RaterCard
+from practicum.arena import Agreement, JudgeCard, RaterCard
 from practicum.report.cautions import agreement_note, trust_in
 from practicum.report.table import BLANK, Cell, Note, Number, P, Ratio, Span, Table
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from practicum.arena.results import MIN_CLUSTERS, Agreement, JudgeCard, Ranking, RaterCard, SetFit
+from practicum.arena import MIN_CLUSTERS, Agreement, JudgeCard, Ranking, RaterCard, SetFit
 from practicum.report.table import Note, P, Ratio
 
 MOST_MISSED = 0.05

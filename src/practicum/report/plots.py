@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from practicum.arena.results import JudgeCard, Ranking, RaterCard, TurnShare
+from practicum.arena import JudgeCard, Ranking, RaterCard, TurnShare
 from practicum.report.canvas import COLOURS, GREY, Drawing, Names, new_figure, render
 from practicum.report.fonts import NEEDS_FONT, Fonts, find_fonts, require_matplotlib
 from practicum.report.ranking_tables import counted

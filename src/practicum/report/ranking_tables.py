@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from practicum.arena.results import MIN_CLUSTERS, Cluster, Effect, Interval, JudgeCard, Ranking, Standing
+from practicum.arena import MIN_CLUSTERS, Cluster, Effect, Interval, JudgeCard, Ranking, Standing
 from practicum.report.card_tables import CARD_COLUMNS, agreement_table, card_table
 from practicum.report.cautions import STRONG, holm, why_no_interval
 from practicum.report.table import BLANK, Cell, Note, Number, P, Span, Table

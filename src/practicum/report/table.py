@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from practicum.arena.results import Interval
+from practicum.arena import Interval
 
 BLANK = "–"
 """What a reader sees where there is nothing to say."""

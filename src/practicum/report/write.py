@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from practicum.arena.results import JudgeCard, Ranking
+from practicum.arena import JudgeCard, Ranking
 from practicum.core.version import VERSION
 from practicum.dataset.drafts import drafting
 from practicum.errors import ConfigError

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from practicum.arena.results import JudgeCard, Ranking
+from practicum.arena import JudgeCard, Ranking
 from practicum.report.table import BLANK, Cell, Note, Number, P, Ratio, Span, Table, shown, to_the_right
 
 WIDEST = 6
