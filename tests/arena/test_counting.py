@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from practicum.arena.counting import average, count_shares, drawn_turns, judged_per_session, shares_by_turn, tally, win_matrix
+from practicum.arena.log import ChoiceLog, ChoiceRow
 from practicum.arena.table import ChoiceTable, count_choices
 from practicum.core import Outcome
+from practicum.errors import ConfigError
 from tests.arena.choices import choice
 
 ROWS = [
@@ -94,3 +96,26 @@ def test_shares_by_exchange_leave_whole_sessions_out() -> None:
         ("c", 1, 1, 0),
         ("c", 2, 1, 0),
     ]
+
+
+def test_a_session_counts_once_for_each_rater_in_the_average_and_once_for_all_in_failures() -> None:
+    def row(rater: str) -> ChoiceRow:
+        offered = ("a", "b")
+        return ChoiceRow(
+            session="s", turn=1, profile="p", rater=rater, offered=offered, outcome=Outcome.WIN, shares=(1.0, 0.0), failed=("c",)
+        )
+
+    counted = tally([row("one"), row("two")])
+    assert (counted.sessions["a"], counted.readings["a"], counted.selections["a"], counted.failed["c"]) == (1, 2, 2, 1)
+
+
+def test_a_counselor_is_left_out_with_the_choices_that_it_was_in() -> None:
+    def row(offered: tuple[str, ...], failed: tuple[str, ...] = ()) -> ChoiceRow:
+        shares = (1.0, *(0.0 for _ in offered[1:]))
+        return ChoiceRow(session="s", turn=1, profile="p", rater="r", offered=offered, outcome=Outcome.WIN, shares=shares, failed=failed)
+
+    log = ChoiceLog(rows=[row(("a", "b")), row(("a", "b", "c")), row(("b", "a"), failed=("c",))])
+    left = log.without(["c"])
+    assert [(one.offered, one.failed) for one in left.rows] == [(("a", "b"), ()), (("b", "a"), ())]
+    with pytest.raises(ConfigError, match="without: d: no such counselor; expected a, b, c"):
+        log.without(["d"])

@@ -136,8 +136,7 @@ def test_the_same_client_is_one_cluster_and_a_nameless_one_its_own(tmp_path: Pat
 def test_a_repeat_is_kept_and_counts_in_nothing(tmp_path: Path, db: str) -> None:
     (found,) = read(tmp_path, db, row(), row("mechat", repeat=1), row("mechat", repeat=2))
 
-    assert found.outcome is Outcome.WIN
-    assert found.shares == (0, 1)
+    assert list(found.shares) == [0, 1]
     assert [(one.order, one.repeat) for one in found.ballots] == [(0, 0), (0, 1), (0, 2)]
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from practicum.arena import ChoiceLog, ChoiceRow, judge, rank, read_log
-from practicum.arena.combine import by_probability
+from practicum.arena.combine import by_probability, tie
 from practicum.arena.exchange_in import import_choices
 from practicum.arena.exchange_out import export_choices, export_preferences
 from practicum.core import Ending, Form, Outcome, Verdict
@@ -76,7 +76,7 @@ PROBABLE = Judged(
 SESSIONS = (
     Held(turns=MANY),
     Held(turns=[PROBABLE, Judged(ballots=[ballot(WON), ballot(TIED, "321", order=1)])], language="en", profile="ben"),
-    Held(turns=[Judged(went_on="")], ending=None, whole=Judged(ballots=[ballot(WON, "12"), ballot(TIED, "13")])),
+    Held(turns=[Judged(went_on="")], ending=None, whole=Judged(ballots=[ballot(WON, "12"), ballot(tie(["d1", "d3"]), "13")])),
 )
 
 
@@ -242,7 +242,8 @@ def test_a_winner_is_paired_with_each_loser_in_what_was_heard_till_then(tmp_path
 
     assert told(report.lines(), tmp_path) == snapshot(
         [
-            "4 pairs of 2 choices in 2 sessions written to DIR/preferences.jsonl, DIR/preferences.llamafactory.jsonl, DIR/dataset_info.json",
+            "4 pairs of 2 choices in 2 sessions written to DIR/preferences.jsonl, "
+            "DIR/preferences.llamafactory.jsonl, DIR/dataset_info.json",
             "1 choice without a pair: no candidate was acceptable",
         ]
     )
@@ -305,7 +306,7 @@ def test_what_gives_no_pair_is_counted(tmp_path: Path) -> None:
         Judged(texts=same),
         Judged(ballots=[ballot(WON, "12")], failed=["d3"], canaries=[canary()]),
     ]
-    db = hold(tmp_path, Held(turns=turns, whole=Judged(ballots=[ballot(WON, "12"), ballot(TIED, "13")])))
+    db = hold(tmp_path, Held(turns=turns, whole=Judged(ballots=[ballot(WON, "12"), ballot(tie(["d1", "d3"]), "13")])))
 
     report = export_preferences("a", out=tmp_path, db=db)
 

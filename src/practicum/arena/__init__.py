@@ -98,4 +98,4 @@ def __getattr__(name: str) -> Any:
         from practicum.arena.judge_card import judge
 
         return judge
-    raise AttributeError(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,7 +18,10 @@ from practicum.core import Outcome
 
 
 def average(selections: int, sessions: int) -> float:
-    """Selections per session: the score of Qiu & Lan (2024), table 2. It grows with the length of sessions, a share does not."""
+    """Selections per session: the score of Qiu & Lan (2024), table 2. It grows with the length of sessions, a share does not.
+
+    Where several raters judge a session, it counts once for each, so that the score is a mean over raters.
+    """
     return selections / sessions
 
 
@@ -28,6 +31,8 @@ class Tally:
 
     sessions: Mapping[str, int]
     """Sessions in which it was offered, whatever came of it."""
+    readings: Mapping[str, int]
+    """The same, once for each rater."""
     selections: Mapping[str, int]
     """Choices that it won outright."""
     judged: Mapping[str, int]
@@ -35,23 +40,29 @@ class Tally:
     nones: Mapping[str, int]
     """Of these, rows in which no candidate was acceptable."""
     failed: Mapping[str, int]
-    """Rows in which it gave no reply."""
+    """Turns at which it gave no reply, once for all raters."""
 
 
 def tally(rows: Sequence[ChoiceRow]) -> Tally:
     """Count what needs no model."""
-    sessions, selections, seen, nones, failed = Counter[str](), Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-    for name, _ in {(name, row.session) for row in rows for name in row.offered}:
-        sessions[name] += 1
+    selections, seen, nones = Counter[str](), Counter[str](), Counter[str]()
+    readings = {(name, row.session, row.rater) for row in rows for name in row.offered}
+    failed = {(name, row.session, row.turn) for row in rows for name in row.failed}
     for row in rows:
-        failed.update(row.failed)
         if row.outcome is not Outcome.UNSCORED:
             seen.update(row.offered)
         if row.outcome is Outcome.NONE:
             nones.update(row.offered)
         if row.outcome is Outcome.WIN:
             selections[max(zip(row.shares, row.offered, strict=True))[1]] += 1
-    return Tally(sessions=sessions, selections=selections, judged=seen, nones=nones, failed=failed)
+    return Tally(
+        sessions=Counter(name for name, _ in {(name, session) for name, session, _ in readings}),
+        readings=Counter(name for name, *_ in readings),
+        selections=selections,
+        judged=seen,
+        nones=nones,
+        failed=Counter(name for name, *_ in failed),
+    )
 
 
 def judged_per_session(rows: Sequence[ChoiceRow]) -> dict[str, float]:

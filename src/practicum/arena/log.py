@@ -5,10 +5,11 @@ Counselors and raters stand here by the names that a reader sees; two that diffe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from practicum.core import Language, Outcome
+from practicum.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,3 +84,19 @@ class ChoiceLog:
     canaries: Sequence[CanaryRow] = ()
     models: Mapping[str, str] = field(default_factory=dict)
     """Counselors and raters to `BACKEND:NAME` of their model; people and imports are absent."""
+
+    def without(self, names: Collection[str]) -> ChoiceLog:
+        """Return the choices that none of these counselors was offered in, as if they had never been there.
+
+        Raises:
+            ConfigError: One of them is nobody here.
+        """
+        known = {name for row in self.rows for name in (*row.offered, *row.failed)}
+        if strangers := sorted(set(names) - known):
+            raise ConfigError(f"without: {', '.join(strangers)}: no such counselor; expected {', '.join(sorted(known))}")
+        rows = [
+            replace(row, failed=tuple(name for name in row.failed if name not in names))
+            for row in self.rows
+            if not set(row.offered) & set(names)
+        ]
+        return replace(self, rows=rows)

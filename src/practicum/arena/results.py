@@ -67,14 +67,14 @@ class Standing:
     points: float
     """Sum of its shares: ties and probabilities count in part."""
     average: float
-    """Selections per session: the paper's score."""
+    """Selections per session (and rater, where there are several): the paper's score."""
     share: float
     """Points per time offered."""
     share_interval: Interval | None
     none_rate: float
     """Share of the choices that it was in (unscored ones left out) in which no candidate was acceptable."""
     failed: int
-    """Choices that it missed because it gave no reply."""
+    """Turns at which it gave no reply."""
     elo: Elo
 
 

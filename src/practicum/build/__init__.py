@@ -1,7 +1,24 @@
 """Names and configuration become live objects here: the one room that knows every implementation."""
 
-from practicum.build.arena import ArenaPlan, hold_arena, plan_arena
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from practicum.build.runs import Plan, hold_run, plan_run
 from practicum.build.seats import Seat
 
+if TYPE_CHECKING:
+    from practicum.build.arena import ArenaPlan, hold_arena, plan_arena
+
 __all__ = ["ArenaPlan", "Plan", "Seat", "hold_arena", "hold_run", "plan_arena", "plan_run"]
+
+_OF_ARENA = ("ArenaPlan", "hold_arena", "plan_arena")
+
+
+def __getattr__(name: str) -> Any:
+    # A simulation begins at once: it does not load the arena.
+    if name in _OF_ARENA:
+        from practicum.build import arena
+
+        return getattr(arena, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
