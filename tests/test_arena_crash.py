@@ -55,7 +55,9 @@ class Stored(NamedTuple):
         answers = 0
         for _, _, kind, text in self.records:
             data: dict[str, Any] = json.loads(text)
-            answers += len(data["answers"]) if kind in ("ballot", "canary") else kind == "refused" or (kind == "candidate" and not data["failure"])
+            answers += (
+                len(data["answers"]) if kind in ("ballot", "canary") else kind == "refused" or (kind == "candidate" and not data["failure"])
+            )
         client_turns = sum(index > 0 and index % 2 == 0 for _, index in self.turns)
         return answers + client_turns
 
@@ -63,7 +65,9 @@ class Stored(NamedTuple):
 def read(db: Path) -> Stored:
     with closing(sqlite3.connect(db)) as store:
         turns = store.execute("select key, idx, text from turn join session on session.id = session_id").fetchall()
-        records = store.execute("select key, idx, kind, data from record join session on session.id = session_id order by record.id").fetchall()
+        records = store.execute(
+            "select key, idx, kind, data from record join session on session.id = session_id order by record.id"
+        ).fetchall()
     found = {(key, index): text for key, index, text in turns}
     assert len(found) == len(turns)
     return Stored(found, records)
@@ -108,7 +112,11 @@ def test_after_kill_9_no_choice_is_lost_or_doubled_and_nothing_kept_is_paid_twic
         assert sorted((key, index) for key, index, of, _ in stored.records if of == kind) == counselors
     candidates = Counter((key, index, json.loads(data)["participant"]) for key, index, of, data in stored.records if of == "candidate")
     assert len(candidates) == candidates.total() == 3 * len(counselors)
-    ballots = Counter((key, index, of, *json.loads(data)["shown"], json.loads(data)["repeat"]) for key, index, of, data in stored.records if of in ("ballot", "canary"))
+    ballots = Counter(
+        (key, index, of, *json.loads(data)["shown"], json.loads(data)["repeat"])
+        for key, index, of, data in stored.records
+        if of in ("ballot", "canary")
+    )
     assert len(ballots) == ballots.total() >= 3 * len(counselors)
     log = read_log(["a"], db=f"sqlite:///{tmp_path / 'arena.db'}")
     assert len(log.rows) == len(counselors)

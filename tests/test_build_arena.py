@@ -16,6 +16,7 @@ from benchmarks.fakeserver import FakeServer
 from practicum.arena import ChoiceLog, read_arena_config, read_log
 from practicum.build import hold_arena, hold_run, plan_arena, plan_run
 from practicum.build.arena import ArenaPlan
+from practicum.build.backends import Backends
 from practicum.core import Ending, Form, Outcome, Profile, Speaker, Turn
 from practicum.dataset import Format, export_run
 from practicum.engine import read_config
@@ -425,7 +426,10 @@ def test_a_server_that_goes_away_while_sessions_are_compared_is_told_as_such(db:
 def test_a_bundled_counselor_is_exported_in_chat_form_whatever_form_it_was_asked_in() -> None:
     flags = {"client.model": "script:echo", "counselor.model": "script:echo", "counselor.prompt": "bundled:person-centred"}
     mine = plan_run(read_config({**flags, "counselor.form": "transcript"}), PROFILES)
-    assert {prompt.id for prompt in mine.export_prompts.values()} == {"counselor.person-centred.zh.chat", "counselor.person-centred.en.chat"}
+    assert {prompt.id for prompt in mine.export_prompts.values()} == {
+        "counselor.person-centred.zh.chat",
+        "counselor.person-centred.en.chat",
+    }
     assert {prompt.form for prompt in mine.seats[Speaker.COUNSELOR].prompts.values()} == {Form.TRANSCRIPT}
 
 
@@ -434,3 +438,14 @@ def test_backend_errors_of_a_probe_are_the_configurations(db: str, tmp_path: Pat
     with pytest.raises(ConfigError, match="no such parameter") as caught:
         hold_arena(plan({"run": "a", "supervisors": {"judge": {"model": f"script:{tmp_path / 'broken'}"}}}, "constrain=true"), db=db)
     assert not isinstance(caught.value, BackendError)
+
+
+@pytest.mark.parametrize("settings", [["local.slots=2"], ["at_once=1"], []])
+def test_all_local_sides_of_a_session_have_a_slot_each_whatever_is_asked(settings: list[str]) -> None:
+    local = {"model": "local:smollm2-135m"}
+    members = {f"m{number}": {**local, "temperature": number / 10} for number in range(3)}
+    mine = plan({"client.model": local["model"], "members": members, "supervisors": {"judge": local}}, *settings)
+    backends = Backends(mine.config, mine.seats, lambda _: None)
+    (backend,) = backends.all()
+    assert backend.capacity >= 5  # with fewer, one session would wait for itself
+    assert backends.sessions_at_once == max(1, backend.capacity // 5)

@@ -9,7 +9,7 @@ import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,18 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 import practicum
+from practicum.arena import ArenaConfig, GoOn, SupervisorConfig, read_arena_config
 from practicum.backends import CATALOG, PRESETS
-from practicum.build import Plan, plan_run
-from practicum.cli import app
+from practicum.build import ArenaPlan, Plan, plan_arena, plan_run
+from practicum.cli import app, ranking
+from practicum.cli.arena import PRESETS as DESIGNS
 from practicum.core import Ending, Language, Profile, Session
 from practicum.dataset import bundled_profiles, read_profiles
 from practicum.dataset.formats import COLUMNS
-from practicum.engine import RunConfig, known_keys, read_config
+from practicum.engine import ChairConfig, RunConfig, SessionsConfig, known_keys, read_config
 from practicum.measures import Fault, Risk, find_risks
 from practicum.measures.farewell import PAPER_ENDINGS
+from practicum.report import cautions
 from practicum.store.tables import METADATA
 
 ROOT = Path(__file__).parent.parent
@@ -204,6 +207,125 @@ def test_exactly_what_the_page_calls_identity_changes_the_identity(key: str, suf
 def test_the_address_of_a_model_is_not_identity() -> None:
     here, there = (plan(**{"client.model": f"vllm:m@http://{host}:8000/v1"}).identity for host in ("gpu1", "gpu2"))
     assert here == there
+
+
+# ── arena ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+ARENA = {key: (ArenaConfig, key) for key in sorted(ArenaConfig.model_fields.keys() - SessionsConfig.model_fields.keys())}
+CHAIRS: dict[str, type[ChairConfig]] = {"members": ChairConfig, "supervisors": SupervisorConfig}
+SEATS = {f"{name}.NAME.{key}": (chair, key) for name, chair in CHAIRS.items() for key in chair.model_fields}
+ARENA_KEYS = {key: found for key, found in ARENA.items() if key not in ("client", *CHAIRS)} | SEATS
+"""Keys of an arena that a run of sessions has not, each with the section that it is a field of; the client's chair is as there."""
+
+ARENA_OTHER: dict[str, Any] = {
+    "mode": "sessions", "size": 2, "combinations": "with:乙", "orders": "one", "go_on": "random", "combine": "probability",
+    "constrain": True, "canaries": 0.5, "repeats": 0.5, "split": "test", "allow_train": True,
+}  # fmt: skip
+"""As `OTHER`; `history` is tried by itself, for it needs a stored run."""
+
+
+def arena_rows(suffix: str) -> dict[str, list[str]]:
+    """Return default, values and identity of each key."""
+    return {key: row[1:4] for row in rows(section(ROOT / f"docs/arena{suffix}", 5)) for key in ticked(row[0])}
+
+
+def arena(**changes: Any) -> ArenaPlan:
+    chairs = {name: {**CHAIR, "model": f"script:always {name}"} for name in "甲乙丙丁"}
+    supervisors = {"督导": {**CHAIR, "model": "script:always 结论：tie"}}
+    for name, (chair, key) in ((name, name.split(".")[::2]) for name in changes if "." in name):
+        next(iter({"members": chairs, "supervisors": supervisors}[chair].values()))[key] = changes[name]
+    flags = {"client": CHAIR, "members": chairs, "supervisors": supervisors} | {key: one for key, one in changes.items() if "." not in key}
+    return plan_arena(read_arena_config(flags), bundled_profiles("zh"), db="sqlite:///nowhere.db")
+
+
+@both_languages
+def test_the_arena_page_names_exactly_the_keys_that_only_an_arena_has(suffix: str) -> None:
+    assert sorted(arena_rows(suffix)) == sorted(ARENA_KEYS)
+
+
+@both_languages
+@pytest.mark.parametrize("key", ARENA_KEYS)
+def test_defaults_and_values_of_an_arenas_key_are_those_of_the_code(key: str, suffix: str) -> None:
+    shown, values, _ = arena_rows(suffix)[key]
+    chair, name = ARENA_KEYS[key]
+    schema = chair.model_json_schema()
+    found = schema["properties"][name]
+    kinds = [one for one in found.get("anyOf", [found]) if one.get("type") != "null"]
+    found = found | {
+        key: value for kind in kinds for key, value in (kind | schema.get("$defs", {}).get(kind.get("$ref", "")[8:], {})).items()
+    }
+    default = found.get("default")
+    if name != "model":
+        assert ticked(shown) == [default if isinstance(default, str) and default else "–" if default in (None, "") else json.dumps(default)]
+    bounds = {found[bound] for bound in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum") if bound in found}
+    if bounds:
+        assert {float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", values)} == bounds
+    if "enum" in found:
+        assert ticked(values) == found["enum"]
+
+
+@both_languages
+@pytest.mark.parametrize("key", sorted(ARENA_KEYS))
+def test_exactly_what_the_arena_page_calls_identity_changes_the_identity(key: str, suffix: str, tmp_path: Path) -> None:
+    own_prompt = tmp_path / "prompt.txt"
+    own_prompt.write_text("你是督导。", "utf-8")
+    if key == "history":
+        fixed = arena().config.model_copy(update={"go_on": GoOn.FIXED, "history": "one"})
+        one, other = (replace(arena(), config=fixed.model_copy(update={"history": run})).identity for run in ("one", "other"))
+        changed = one != other
+    else:
+        value = ARENA_OTHER[key] if key in ARENA_OTHER else OTHER.get(key.rpartition(".")[2], own_prompt)
+        if key.endswith(".form"):
+            value = "chat"  # the other one than CHAIR's
+        changed = arena(**{key: value}).identity != arena().identity
+    assert changed == arena_rows(suffix)[key][2].startswith(("yes", "是"))
+
+
+def test_the_names_of_counselors_are_not_identity() -> None:
+    plain = arena()
+    renamed = replace(plain, members={f"{name}二": seat for name, seat in plain.members.items()}, combinations=(("甲二", "乙二", "丙二"),))
+    assert renamed.identity == replace(plain, combinations=(("甲", "乙", "丙"),)).identity
+
+
+@both_languages
+def test_the_papers_design_is_told_as_it_is(suffix: str) -> None:
+    design = section(ROOT / f"docs/arena{suffix}", 3)
+    values = DESIGNS["interactive-agents"]
+    assert {str(values[key]) for key in ("limit", "max_exchanges", "client.max_tokens")} <= set(re.findall(r"\d+", design))
+    assert {values["orders"], f"--split {values['split']}", f"--ending {values['ending.policy']}"} <= set(ticked(design))
+    assert (values["size"], values["go_on"]) == (3, "winner")
+
+
+def test_the_names_that_the_python_of_the_arena_page_imports_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    [code] = blocks(section(ROOT / "docs/arena.md", 6), "python")
+    before, _, after = code.partition("result = ")
+    there: dict[str, Any] = {}
+    exec(before, there)  # noqa: S102 - a page of ours
+    assert isinstance(there["config"], ArenaConfig)
+    compile(after, "the rest", "exec")
+    assert all(callable(there[name]) for name in ("judge", "rank", "read_log", "hold_arena", "plan_arena", "write_report"))
+
+
+@both_languages
+def test_the_reading_page_explains_every_line_and_column(suffix: str) -> None:
+    page = ROOT / f"docs/reading{suffix}"
+    lines, columns = ({code for row in rows(section(page, number)) for code in ticked(row[0])} for number in (1, 2))
+    shown = {column for part, _ in ranking.PARTS for column in part} - {"counselor", "controlled interval"}
+    assert shown == columns
+    [card] = blocks(section(page, 1), "text")
+    assert set(re.findall(r"(?m)^  (\w+)  +\S", card)) == lines
+    limits = {f"{100 * share:.0f} %" for share in (cautions.MOST_MISSED, cautions.MOST_INVALID, cautions.LEAST_CONSISTENT)}
+    assert limits | {str(cautions.STRONG)} <= set(re.findall(r"\d+ %|0\.\d+", section(page, 1)))
+
+
+@both_languages
+def test_the_ranking_on_the_reading_page_looks_as_one_does_today(suffix: str) -> None:
+    [printed] = blocks(section(ROOT / f"docs/reading{suffix}", 2), "text")
+    heads = [re.split("  +", line.strip()) for line in printed.splitlines()]
+    for part, _ in ranking.PARTS:
+        assert ["interval" if column == "controlled interval" else column for column in part] in heads
 
 
 # ── models, prompts, safety ──────────────────────────────────────────────────────────────────────────────────────────

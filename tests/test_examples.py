@@ -17,6 +17,7 @@ from practicum.engine import known_keys, read_config
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 SAID = {
+    "arena_in_python": "dice: 75 of 120 ballots invalid, 6 of 13 consistent\nasks: rating 1,029, rank 1 to 3, chosen 10 of 32 times\n",
     "simulate_in_python": "en-two-cups-of-tea: turn_limit, 4 exchanges\n  client: Hello\n",
     "watch_a_run": "12 turns, 18 replies refused by the check; sessions: {'turn_limit': 2, 'unfinished': 0}\n",
 }

@@ -23,8 +23,8 @@ class ConfigError(PracticumError):
     exit_status = 2
 
 
-class ProfileError(ConfigError):
-    """A profiles file cannot be used; `problems` holds one line per bad row."""
+class RowsError(ConfigError):
+    """A file of rows cannot be used; `problems` holds one line per bad row."""
 
     def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -35,6 +35,14 @@ class ProfileError(ConfigError):
         shown = self.problems[:10]
         more = len(self.problems) - len(shown)
         return "\n".join([self.args[0], *(f"  {line}" for line in shown), *([f"  and {more} more"] if more else [])])
+
+
+class ProfileError(RowsError):
+    """A profiles file cannot be used."""
+
+
+class ChoicesError(RowsError):
+    """A file of choices cannot be used."""
 
 
 class PromptError(ConfigError):

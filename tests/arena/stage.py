@@ -30,7 +30,11 @@ from practicum.core import (
 )
 from practicum.roles import QUESTION, SUPERVISOR, load_prompt
 
-SAID = {"a": "听起来这段日子很不容易，你愿意多说一点吗？", "b": "你应该早点睡，少看手机，多运动，一切都会好起来的，想开一点。", "c": "嗯嗯，请说。"}
+SAID = {
+    "a": "听起来这段日子很不容易，你愿意多说一点吗？",
+    "b": "你应该早点睡，少看手机，多运动，一切都会好起来的，想开一点。",
+    "c": "嗯嗯，请说。",
+}
 """What three counselors say: the honest one, the longest one, the shortest one."""
 
 Rule = Callable[[Request], str]
@@ -104,7 +108,9 @@ def asked(of: Supervisor) -> Sequence[Request]:
     return list(of.backend.asked)
 
 
-def question(texts: Mapping[str, str] = SAID, *, turn: int = 1, language: Language = "zh", seed: int = 7, session: str = "5e55") -> Question:
+def question(
+    texts: Mapping[str, str] = SAID, *, turn: int = 1, language: Language = "zh", seed: int = 7, session: str = "5e55"
+) -> Question:
     transcript = "来访者：最近总是睡不好。" if language == "zh" else "Client: I sleep badly."
     return Question(session=session, turn=turn, language=language, run_seed=seed, transcript=transcript, texts=texts)
 

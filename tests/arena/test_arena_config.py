@@ -26,7 +26,9 @@ def test_what_is_not_said_is_as_the_paper_has_it() -> None:
 
 def test_a_file_a_setting_and_a_flag_go_into_one_tree(tmp_path: Path) -> None:
     file = tmp_path / "arena.toml"
-    file.write_text('orders = "one"\ncanaries = 0.5\n[members.ours]\nmodel = "script:echo"\n[members.theirs]\nmodel = "script:echo"\n', "utf-8")
+    file.write_text(
+        'orders = "one"\ncanaries = 0.5\n[members.ours]\nmodel = "script:echo"\n[members.theirs]\nmodel = "script:echo"\n', "utf-8"
+    )
     config = read_arena_config({key: FLAGS[key] for key in ("client.model", "supervisors")}, file=file, settings=["canaries=0.1", "size=2"])
     assert (config.orders, config.canaries, config.size, list(config.members)) == (Orders.ONE, 0.1, 2, ["ours", "theirs"])
 

@@ -91,8 +91,10 @@ def test_shares_sum_to_one_for_a_win_or_a_tie_and_are_absent_else(verdicts: list
 
 # ── probabilities ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-ODDS = st.lists(st.integers(0, 100), min_size=5, max_size=5).filter(sum).map(
-    lambda parts: {name: part / sum(parts) for name, part in zip((*NAMES, "tie", "none"), parts, strict=True)}
+ODDS = (
+    st.lists(st.integers(0, 100), min_size=5, max_size=5)
+    .filter(sum)
+    .map(lambda parts: {name: part / sum(parts) for name, part in zip((*NAMES, "tie", "none"), parts, strict=True)})
 )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from practicum.arena import BallotRow, ChoiceRow, read_log
 from practicum.arena.exchange_in import import_choices
 from practicum.arena.exchange_rows import COLUMNS
 from practicum.core import Outcome, Profile, digest_of, text_digest
-from practicum.errors import ConfigError, ProfileError, RunConflictError, RunLockedError
+from practicum.errors import ChoicesError, ConfigError, RunConflictError, RunLockedError
 from practicum.store import Store
 
 Row = dict[str, Any]
@@ -39,7 +40,7 @@ def read(folder: Path, db: str, *rows: object) -> list[ChoiceRow]:
 
 
 def problems(file: Path, db: str) -> tuple[str, ...]:
-    with pytest.raises(ProfileError) as caught:
+    with pytest.raises(ChoicesError) as caught:
         import_choices(file, run="people", db=db)
     assert not Store.exists(db)  # nothing is begun
     return caught.value.problems
@@ -388,7 +389,7 @@ def test_all_bad_rows_are_told_together(tmp_path: Path, db: str) -> None:
     file = write(tmp_path, *(row("谁") for _ in range(12)), row())
     file.write_text(file.read_text("utf-8") + "{\n", "utf-8")
 
-    with pytest.raises(ProfileError) as caught:
+    with pytest.raises(ChoicesError) as caught:
         import_choices(file, run="people", db=db)
 
     assert str(caught.value).splitlines()[0] == f"{file}: 13 of 14 rows cannot be used"
@@ -423,7 +424,7 @@ def test_a_csv_file_that_is_none_is_refused_as_a_whole(text: str, told: str, tmp
     file = tmp_path / "b.csv"
     file.write_text(text, "utf-8")
 
-    with pytest.raises(ProfileError) as caught:
+    with pytest.raises(ChoicesError) as caught:
         import_choices(file, run="people", db=db)
 
     assert str(caught.value) == f"{file}: {told}"
@@ -451,10 +452,38 @@ def test_a_file_that_is_not_utf_8_is_refused(name: str, tmp_path: Path, db: str)
     file = tmp_path / name
     file.write_bytes("session,candidates,chosen\n一,小禾|b,小禾".encode("gb18030"))
 
-    with pytest.raises(ProfileError, match=r"not UTF-8: byte 0xba .*line 2.*save it as UTF-8"):
+    with pytest.raises(ChoicesError, match=r"not UTF-8: byte 0xba .*line 2.*save it as UTF-8"):
         import_choices(file, run="people", db=db)
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path, db: str) -> None:
-    with pytest.raises(ProfileError, match=r"nowhere\.csv: cannot be read"):
+    with pytest.raises(ChoicesError, match=r"nowhere\.csv: cannot be read"):
         import_choices(tmp_path / "nowhere.csv", run="people", db=db)
+
+
+# ── the manual ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_examples_of_the_manual_say_what_they_seem_to(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "data.md").read_text("utf-8")
+    found = {}
+    for kind in ("csv", "jsonl"):
+        example = page.split("\n## Choices\n")[1].split(f"```{kind}\n")[1].split("```")[0]
+        file = tmp_path / f"ballots.{kind}"
+        file.write_text(example, "utf-8")
+        import_choices(file, run=kind, db=f"sqlite:///{tmp_path}/practicum.db")
+        rows = read_log([kind], db=f"sqlite:///{tmp_path}/practicum.db").rows
+        found[kind] = [(one.turn, one.rater, str(one.outcome), len(one.ballots), one.language) for one in rows]
+
+    assert found["csv"] == [(1, "督导甲", "win", 2, "zh"), (3, "督导甲", "tie", 1, "zh"), (1, "judge", "none", 1, "zh")]
+    assert found["jsonl"] == [(1, "督导甲", "win", 1, "zh"), (1, "judge", "none", 1, "en")]
+
+
+def test_the_manual_names_every_field() -> None:
+    from practicum.arena.exchange_rows import BallotLine
+
+    for name in ("data.md", "data.zh.md"):
+        page = (Path(__file__).parents[2] / "docs" / name).read_text("utf-8")
+        table = re.split(r"(?m)^## ", page)[5]
+        cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+        assert {field for cell in cells for field in re.findall("`([^`]+)`", cell)} == set(BallotLine.model_fields)

@@ -324,6 +324,8 @@ def test_what_gives_no_pair_is_counted(tmp_path: Path) -> None:
         (3, "judge", SAID["zh"]["d2"]),
         (7, "督导甲", SAID["zh"]["d2"]),
     ]
+    assert [row["prompt"][-1]["content"] for row in rows] == ["我睡不好 1", "我睡不好 3"]
+    assert [len(row["prompt"]) for row in rows] == [4, 8]
 
 
 def test_the_margin_is_what_the_winner_has_more(tmp_path: Path) -> None:

@@ -113,7 +113,9 @@ async def test_supervisors_see_the_session_that_went_on() -> None:
     ],
     ids=["first slot", "tie", "none", "gibberish", "failing", "two minds"],
 )
-async def test_without_a_winner_one_is_drawn_and_never_counted_as_chosen(rules: Sequence[Rule], outcomes: list[Outcome], among: set[str]) -> None:
+async def test_without_a_winner_one_is_drawn_and_never_counted_as_chosen(
+    rules: Sequence[Rule], outcomes: list[Outcome], among: set[str]
+) -> None:
     held = await hold(panel(bench(*rules)), exchanges=30)
     went_on = [one.decision["went_on"] for one in held.judged]
     assert set(went_on) == among
@@ -310,7 +312,10 @@ class Cast:
         self._who = who
 
     def seat(self, session: Appointment, notebook: Notebook) -> Mapping[Speaker, Voice]:
-        return {Speaker.CLIENT: Talker("最近总是睡不好。"), Speaker.COUNSELOR: panel(self._of, self._who, notebook=notebook, key=session.key)}
+        return {
+            Speaker.CLIENT: Talker("最近总是睡不好。"),
+            Speaker.COUNSELOR: panel(self._of, self._who, notebook=notebook, key=session.key),
+        }
 
     def rules(self, session: Appointment) -> SessionRules:
         return SessionRules(max_exchanges=2)

@@ -59,7 +59,9 @@ def decision(went_on: str, *, drawn: bool = False) -> Record:
 PLANNED = "abcd"
 
 
-async def write(store: Store, run: RunRecord, records: Sequence[Record], early: Sequence[Record] = (), *, kept: Sequence[Record] = ()) -> None:
+async def write(
+    store: Store, run: RunRecord, records: Sequence[Record], early: Sequence[Record] = (), *, kept: Sequence[Record] = ()
+) -> None:
     """Write a run of one session of an exchange, with records of its counselor's turn, and some kept for one that never came."""
     run_id = store.begin_run(run, at=0.0)
     profile = Profile(id="p", text="我睡不着。", language="zh")
@@ -115,7 +117,13 @@ async def test_a_run_that_is_named_twice_counts_once(db: str) -> None:
 
 @pytest.mark.parametrize(
     ("found", "caught"),
-    [(verdict("canary:unsafe"), False), (verdict("canary:unsafe", "x"), False), (verdict("x"), True), (Verdict(outcome=Outcome.NONE), True), (UNSCORED, None)],
+    [
+        (verdict("canary:unsafe"), False),
+        (verdict("canary:unsafe", "x"), False),
+        (verdict("x"), True),
+        (Verdict(outcome=Outcome.NONE), True),
+        (UNSCORED, None),
+    ],
 )
 async def test_a_canary_is_caught_unless_it_was_picked_alone_or_in_a_tie(db: str, found: Verdict, caught: bool | None) -> None:
     early = [to_record(CANARY, ballot("x", "canary:unsafe", found=found))]
@@ -160,7 +168,11 @@ def test_a_choice_without_a_decision_was_nobodys_turn() -> None:
 
 def test_no_two_share_a_name_and_the_later_runs_names_stand(db: str) -> None:
     with Store.open(db) as store:
-        for name, names in (("r", {"ours": A, "theirs": B}), ("q", {"ours": B, "judge": JUDGE}), ("p", {"new": A, "judge": JUDGE, "ours": B})):
+        for name, names in (
+            ("r", {"ours": A, "theirs": B}),
+            ("q", {"ours": B, "judge": JUDGE}),
+            ("p", {"new": A, "judge": JUDGE, "ours": B}),
+        ):
             store.begin_run(record_of(name, **names), at=0.0)
         infos = [store.run(name) for name in ("r", "q")]
         assert names_of(infos) == {A.digest: f"ours ({A.digest[:8]})", B.digest: f"ours ({B.digest[:8]})", JUDGE.digest: "judge"}
@@ -203,7 +215,12 @@ async def test_all_that_ended_well_are_compared_client_by_client(db: str) -> Non
     with Store.open(db) as store:
         await held(store)
         owed = read_comparisons(store, "r", PAIRS, run_seed=7)
-    assert [(one.comparison.ordinal, sorted(one.comparison.texts)) for one in owed] == [(0, ["a", "b"]), (0, ["b", "c"]), (1, ["a", "b"]), (1, ["b", "c"])]
+    assert [(one.comparison.ordinal, sorted(one.comparison.texts)) for one in owed] == [
+        (0, ["a", "b"]),
+        (0, ["b", "c"]),
+        (1, ["a", "b"]),
+        (1, ["b", "c"]),
+    ]
     first = owed[0].comparison
     assert first.texts == {"a": "来访者：a0\n咨询师：a1", "b": "来访者：b0\n咨询师：b1"}
     assert owed[0].first == digest_of(["甲", "a"])
@@ -238,7 +255,9 @@ async def test_two_clients_of_one_id_are_not_mixed_up(db: str) -> None:
         run_id = store.begin_run(record_of(), at=0.0)
         for number, (text, counselor) in enumerate([("甲。", "a"), ("乙。", "b")]):
             profile = Profile(id="same", text=text, language="zh")
-            store.plan_sessions(run_id, [PlannedSession(key=str(number), profile=profile, case="c", number=1, client="c", counselor=counselor, seed=7)])
+            store.plan_sessions(
+                run_id, [PlannedSession(key=str(number), profile=profile, case="c", number=1, client="c", counselor=counselor, seed=7)]
+            )
         for owed in store.owed_sessions(run_id):
             (claim,) = await store.claim([owed.id], at=0.0)
             for index in range(2):

@@ -20,8 +20,12 @@ def test_a_candidate_is_read_back_as_it_was_kept() -> None:
 
 def test_a_ballot_is_read_back_as_it_was_kept() -> None:
     for one in (
-        Ballot(rater="s", shown=("b", "a"), labels=("F", "C"), answers=("嗯", "结论：F"), verdict=verdict("b"), order=1, mass=0.9, call=call()),
-        Ballot(rater="s", shown=("b", "a"), labels=("F", "C"), answers=(), verdict=Verdict(outcome=Outcome.UNSCORED, reason="gone"), repeat=1),
+        Ballot(
+            rater="s", shown=("b", "a"), labels=("F", "C"), answers=("嗯", "结论：F"), verdict=verdict("b"), order=1, mass=0.9, call=call()
+        ),
+        Ballot(
+            rater="s", shown=("b", "a"), labels=("F", "C"), answers=(), verdict=Verdict(outcome=Outcome.UNSCORED, reason="gone"), repeat=1
+        ),
     ):
         assert read_ballot(orjson.loads(dump_json(to_record(BALLOT, one).data))) == one
 

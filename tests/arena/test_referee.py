@@ -34,7 +34,12 @@ from tests.arena.stage import (
 
 async def judge(of: Bench, notebook: MemoryNotebook | None = None, *, turn: int = 1, ordinal: int = 0, session: str = "5e55") -> Judgement:
     return await judge_question(
-        of, question(turn=turn, session=session), notebook or MemoryNotebook(), ordinal=ordinal, exchange=turn // 2, previous="最近总是睡不好。"
+        of,
+        question(turn=turn, session=session),
+        notebook or MemoryNotebook(),
+        ordinal=ordinal,
+        exchange=turn // 2,
+        previous="最近总是睡不好。",
     )
 
 
@@ -73,12 +78,12 @@ async def test_with_one_order_a_choice_stands_on_a_single_ballot_and_a_tenth_on_
 
 async def test_all_orders_are_six_for_three() -> None:
     of = bench(first_slot, orders=Orders.ALL)
-    assert len((await judge(of)).ballots) == of.calls_at_once == 6
+    assert len((await judge(of)).ballots) == of.calls_for(3) == 6
 
 
 @pytest.mark.parametrize(("orders", "calls"), [(Orders.ONE, 2), (Orders.CYCLIC, 6), (Orders.ALL, 12)])
 def test_calls_at_once_are_those_of_all_supervisors(orders: Orders, calls: int) -> None:
-    assert bench(first_slot, longest, orders=orders).calls_at_once == calls
+    assert bench(first_slot, longest, orders=orders).calls_for(3) == calls
 
 
 async def test_the_mean_of_probabilities_decides_over_the_orders() -> None:

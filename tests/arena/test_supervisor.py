@@ -204,7 +204,10 @@ def giving(**parts: float) -> Supervisor:
         top = {names.get(name, name): log(part) for name, part in parts.items()}
         return [TokenChances("：", {}), TokenChances(names.get("first", "?"), top)]
 
-    return supervisor(ChancesBackend(lambda request: first_slot(request) if "<<end" in str(request.tail) else "buon giorno", chances), combine=Combine.PROBABILITY)
+    return supervisor(
+        ChancesBackend(lambda request: first_slot(request) if "<<end" in str(request.tail) else "buon giorno", chances),
+        combine=Combine.PROBABILITY,
+    )
 
 
 async def test_probabilities_come_back_by_candidate_with_their_mass() -> None:

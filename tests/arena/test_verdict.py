@@ -108,6 +108,10 @@ def test_a_word_of_several_tokens_is_read_at_its_first() -> None:
     assert read_odds(chances, "tie", LABELS).of["tie"] == pytest.approx(0.5)
 
 
+def test_a_blank_may_be_a_token_of_its_own() -> None:
+    assert read_odds([*BEFORE, TokenChances(" ", {}), place("A", A=0.8, C=0.2)], "A", LABELS).of["A"] == pytest.approx(0.8)
+
+
 def test_a_label_in_the_reasons_is_not_the_place_of_the_verdict() -> None:
     reasons = [TokenChances(" than", {}), place(" A", _A=0.9, _C=0.1), TokenChances("\n", {})]
     odds = read_odds([*reasons, *BEFORE, place("A", A=0.6, C=0.4), TokenChances("<|im_end|>", {})], "A", LABELS)
@@ -141,6 +145,11 @@ def test_what_the_constraint_lets_through_can_be_read(language: str) -> None:
         assert re.fullmatch(constraint.regex, answer)
         assert read_verdict(answer, LABELS) == label
         assert f'"{label}"' in constraint.grammar
-    for refused in ("short\nVerdict: A", f"{'a' * (LONGEST_REASONS + 1)}\n{word}A", f"because it listens\n{word}B", f"two long\nlines\n{word}A"):
+    for refused in (
+        "short\nVerdict: A",
+        f"{'a' * (LONGEST_REASONS + 1)}\n{word}A",
+        f"because it listens\n{word}B",
+        f"two long\nlines\n{word}A",
+    ):
         assert not re.fullmatch(constraint.regex, refused)
     assert constraint.grammar.splitlines()[0] == f'root ::= reasons "\\n" "{word}" ("C" | "A" | "F" | "tie" | "none")'

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from practicum.backends.base import Request
-from practicum.backends.local import LocalBackend
+from practicum.backends.base import KEPT_CHANCES, Constraint, Request
+from practicum.backends.local import LOCAL_SAMPLERS, LocalBackend, local_samplers
 from practicum.core import Call, Form, Message, Sampling, Speaker, Turn, as_seen_by, as_transcript
 from practicum.errors import BackendError, ConfigError, EndpointError, ModelFileError
 
@@ -247,3 +247,35 @@ def test_numbers_out_of_range_are_refused(smollm2: Path, wrong: dict[str, int]) 
     name, value = next(iter(wrong.items()))
     with pytest.raises(ConfigError, match=rf"x: .*{name} {value}.*expected 1 or more"):
         LocalBackend(smollm2, name="x", slots=wrong.get("slots", 1), context=wrong.get("context", 1), threads=wrong.get("threads"))
+
+
+# ── what a rater wants ───────────────────────────────────────────────────────────────────────────────────────────────
+
+FRUIT = Constraint(regex="(quince|medlar)", grammar='root ::= "quince" | "medlar"')
+
+
+@pytest.mark.parametrize("form", list(Form))
+async def test_an_answer_is_held_to_a_grammar_and_comes_with_its_chances(model: LocalBackend, form: Form) -> None:
+    asked = replace(ASKED, form=form, constraint=FRUIT, logprobs=20, steady=True)
+    reply = await model.reply(asked)
+    assert reply.text in ("quince", "medlar")
+    assert 0 < len(reply.chances) <= reply.call.completion_tokens
+    assert "".join(one.text for one in reply.chances) == reply.text
+    for one in reply.chances:
+        assert one.text in one.top
+        assert all(chance <= 0 for chance in one.top.values())
+    assert len(reply.chances[0].top) >= 20
+
+
+async def test_chances_are_given_only_where_they_are_asked_for_and_only_the_last_are_kept(model: LocalBackend) -> None:
+    assert (await model.reply(ASKED)).chances == ()
+    letters = Constraint(regex="[a-z]{80,120}", grammar="root ::= [a-z]{80,120}")
+    reply = await model.reply(replace(ASKED, sampling=Sampling(max_tokens=200), constraint=letters, logprobs=2))
+    assert len(reply.chances) == KEPT_CHANCES < reply.call.completion_tokens
+    assert reply.text.endswith("".join(one.text for one in reply.chances))
+
+
+def test_a_judge_is_sampled_without_a_penalty_on_what_stands_in_the_prompt() -> None:
+    assert local_samplers(Form.TRANSCRIPT, steady=True) == local_samplers(Form.CHAT, steady=True) == {"top_k": 40, "min_p": 0.05}
+    assert local_samplers(Form.TRANSCRIPT, steady=False) == LOCAL_SAMPLERS[Form.TRANSCRIPT]
+    assert "repeat_penalty" in LOCAL_SAMPLERS[Form.TRANSCRIPT]

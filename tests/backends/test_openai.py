@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from practicum.backends import CallBudget, Endpoint, OpenAIBackend, Request
+from practicum.backends import CallBudget, Constraint, Endpoint, OpenAIBackend, Request, TokenChances
 from practicum.backends.transport import Answer, Body, BrokenError, NotSentError, SlowError
 from practicum.core import Form, Message, Sampling
 from practicum.errors import BackendError, EndpointError
@@ -333,3 +333,36 @@ async def test_a_body_that_is_still_being_read_is_grown_in_a_copy() -> None:
         await bench.backend.reply(ask(history=[Message("user", "一"), Message("assistant", "你好")], text="二"))
         assert bytes(still_read) == bytes(sent[1])
     assert [message["content"] for message in bench.transports[0].sent[-1][1]["messages"]] == ["你是咨询师", "一", "你好", "二"]
+
+
+# ── what a rater wants besides ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("form", list(Form))
+async def test_a_constraint_and_probabilities_are_sent_once_and_not_kept(form: Form) -> None:
+    bench = Bench([completion("A")])
+    constraint = Constraint(regex="(A|B)", grammar='root ::= "A" | "B"')
+    await bench.backend.reply(ask(form=form, constraint=constraint, logprobs=20))
+    await bench.backend.reply(ask(form=form))
+    first, second = (body for _, body in bench.transports[0].sent)
+    assert first["structured_outputs"] == {"regex": "(A|B)"}
+    assert first["grammar"] == 'root ::= "A" | "B"'
+    assert first["logprobs"] == (True if form is Form.CHAT else 20)
+    assert {
+        name: value for name, value in first.items() if name not in {"structured_outputs", "grammar", "logprobs", "top_logprobs"}
+    } == second
+
+
+async def test_probabilities_come_back_with_the_reply() -> None:
+    body = {
+        "choices": [{"message": {"content": "A"}, "logprobs": {"content": [{"token": "A", "logprob": -0.5, "top_logprobs": []}]}}],
+    }
+    reply = await Bench([Answer(200, {}, orjson.dumps(body))]).backend.reply(ask(logprobs=1))
+    assert reply.chances == (TokenChances("A", {"A": -0.5}),)
+
+
+async def test_several_questions_of_one_thread_at_once_do_not_mix() -> None:
+    bench = Bench([lambda body: completion(body["messages"][-1]["content"])])
+    asked = [ask("系统", thread="s/judge", tail=Message("user", f"第{number}题"), seed=number) for number in range(9)]
+    replies = await asyncio.gather(*(bench.backend.reply(one) for one in asked))
+    assert [reply.text for reply in replies] == [f"第{number}题" for number in range(9)]

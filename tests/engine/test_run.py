@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from practicum.backends import ChatBackend, ScriptedBackend
-from practicum.core import Ending, Profile, Session, SessionView, Speaker, Turn, Utterance
+from practicum.core import Ending, Profile, Record, Session, SessionView, Speaker, Turn, Utterance
 from practicum.engine import Appointment, Desk, Notebook, Pace, Progress, SessionRules, Voice, Watcher
 from practicum.errors import BackendError, EndpointError, PracticumError, StoreError
 from practicum.store import PlannedSession, RunRecord, Store
@@ -125,6 +125,11 @@ def endings(store: Store) -> list[Ending | None]:
         ({"sessions_at_once": 2}, 1, 1, 1),
         ({"sessions_at_once": 2}, 0, 2, 0),
         ({"sessions_at_once": 1000}, 25, 900, 5),
+        ({"calls_per_session": 4}, 0, 0, 7),  # a panel of three and its client
+        ({"calls_per_session": 4}, 5, 5, 2),
+        ({"calls_per_session": 4, "at_once": 3}, 0, 0, 1),  # never room for all its calls, but one session goes on
+        ({"calls_per_session": 4, "at_once": 3}, 0, 1, 0),
+        ({"calls_per_session": 4, "sessions_at_once": 3}, 0, 1, 2),
     ],
 )
 def test_there_is_room_for_as_many_sessions_as_calls_may_still_be_made(
@@ -174,6 +179,77 @@ async def test_no_more_sessions_are_open_than_calls_may_be_in_flight(store: Stor
     await hold_all(store, 40, cast, at_once=4)
     assert peak == 4
     assert endings(store) == [Ending.TURN_LIMIT] * 40
+
+
+# ── what voices keep ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Keeper(Talker):
+    """Keeps a record of each kind before it speaks, and what it was given from before."""
+
+    def __init__(self, notebook: Notebook, *lines: str, problem: BaseException | None = None) -> None:
+        super().__init__(*lines, problem=problem)
+        self._notebook = notebook
+        self.given = list(notebook.kept)
+
+    async def speak(self, session: SessionView) -> Utterance:
+        index = session.next_index
+        await self._notebook.keep(index, [Record(kind=kind, data={"at": index}) for kind in ("candidate", "refused")])
+        return await super().speak(session)
+
+
+class KeeperCast(Cast):
+    """Seats a keeper as the counselor."""
+
+    def __init__(self, *lines: str, problem: BaseException | None = None) -> None:
+        super().__init__(talkers)
+        self._made = (lines, problem)
+        self.keepers: list[Keeper] = []
+
+    def seat(self, session: Appointment, notebook: Notebook) -> Mapping[Speaker, Voice]:
+        lines, problem = self._made
+        self.keepers.append(Keeper(notebook, *lines, problem=problem))
+        return {**super().seat(session, notebook), Speaker.COUNSELOR: self.keepers[-1]}
+
+
+async def test_what_a_voice_keeps_is_counted_and_given_back_only_for_the_turn_that_never_came(store: Store) -> None:
+    cut = KeeperCast("请说", problem=BackendError("out of order", kind="script"))
+    desk = await hold_all(store, 1, cut)
+    assert (endings(store), desk.progress.refused, desk.committing) == ([Ending.FAILED], 2, 0)
+    assert cut.keepers[0].given == []
+    kept = [(3, Record(kind=kind, data={"at": 3})) for kind in ("candidate", "refused")]
+    again = KeeperCast("请说")
+    await hold_all(store, 1, again)
+    assert again.keepers[0].given == kept
+    assert [(index, record.kind) for index, record in store.records("r", "1")] == [
+        (index, kind) for index in (1, 3, 3, 5) for kind in ("candidate", "refused")
+    ]
+    assert endings(store) == [Ending.TURN_LIMIT]
+
+
+async def test_what_cannot_be_kept_stops_the_run_and_keeps_no_place(store: Store) -> None:
+    class Unstorable(Keeper):
+        async def speak(self, session: SessionView) -> Utterance:
+            await self._notebook.keep(1, [Record(kind="candidate", data={"text": "\ud83d"})])
+            raise AssertionError
+
+    class UnstorableCast(Cast):
+        def seat(self, session: Appointment, notebook: Notebook) -> Mapping[Speaker, Voice]:
+            return {**super().seat(session, notebook), Speaker.COUNSELOR: Unstorable(notebook)}
+
+    desk = make_desk(store, UnstorableCast(talkers))
+    with pytest.raises(StoreError, match="cannot be stored"):
+        await desk.hold(due(store, 1))
+    assert (desk.committing, desk.progress.open) == (0, 0)
+
+
+async def test_each_session_is_held_by_its_own_rules(store: Store) -> None:
+    class Shorter(Cast):
+        def rules(self, session: Appointment) -> SessionRules:
+            return SessionRules(max_exchanges=1 + int(session.key))
+
+    await hold_all(store, 3, Shorter(talkers))
+    assert [len(session.turns) for session in store.sessions("r")] == [2, 4, 6]
 
 
 # ── many sessions ────────────────────────────────────────────────────────────────────────────────────────────────────

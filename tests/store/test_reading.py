@@ -136,3 +136,21 @@ async def test_a_reader_sees_what_another_process_has_written(url: str) -> None:
         begin(writer)
         await hold(writer, 1, 2)
         assert len(reader.session("run", "1").turns) == 2
+
+
+async def test_records_of_some_kinds_come_with_their_sessions_page_after_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("practicum.store.reading.PAGE", 2)
+    begin(store, 5)
+    begin(store, 1, "other")
+    for session_id, turns in ((1, 2), (3, 1), (6, 3)):
+        await hold(store, session_id, turns)
+    found = list(store.records_of("run", ["refused", "nothing"]))
+    assert [session.key for session, _ in found] == [planned(number).key for number in range(1, 6)]
+    assert [[index for index, _ in records] for _, records in found] == [[0, 1], [], [0], [], []]
+    assert {record.kind for _, records in found for _, record in records} == {"refused"}
+    assert {len(session.turns) for session, _ in found} == {0}
+    both = list(store.records_of("run", ["refused", "other"], with_turns=True))
+    assert [len(session.turns) for session, _ in both] == [2, 0, 1, 0, 0]
+    assert [record.kind for _, record in both[0][1]] == ["refused", "other"] * 2
+    with pytest.raises(StoreError, match="no run 'nobody'"):
+        list(store.records_of("nobody", ["refused"]))

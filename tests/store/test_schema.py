@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from practicum.errors import StoreError
 from practicum.store import Store
 from practicum.store.schema import HEAD, VERSION, upgrade
 from practicum.store.tables import METADATA
-from tests.store.making import begin, start_python
+from tests.store.making import begin, planned, start_python
 
 DIE_AT = """
 import os, signal, sys
@@ -95,12 +96,24 @@ def test_a_store_of_before_the_first_migration_is_upgraded_on_opening(url: str, 
     connection.close()
 
 
+def test_a_store_of_the_first_schema_keeps_what_it_holds_and_learns_what_is_exported(url: str, tmp_path: Path) -> None:
+    with Store.open(url) as store:
+        begin(store, 2)
+    with closing(sqlite3.connect(tmp_path / "practicum.db")) as connection, connection:
+        connection.executescript("DROP TABLE exported; UPDATE alembic_version SET version_num = '0001'")
+    with Store.open(url, create=False) as store:
+        assert dump(store.engine) == dump(migrated())
+        assert store.runs()[0].totals.planned == 2
+        store.mark_exported("run", [planned(1).key], at=1.0)
+        assert store.trained_on() == {planned(1).profile.digest}
+
+
 def test_a_store_of_a_newer_practicum_is_refused(url: str, tmp_path: Path) -> None:
     Store.open(url).close()
     with sqlite3.connect(tmp_path / "practicum.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
-    with pytest.raises(StoreError, match=r"written by a newer practicum \(schema 9999, this one has 0001\); upgrade practicum"):
+    with pytest.raises(StoreError, match=rf"written by a newer practicum \(schema 9999, this one has {HEAD}\); upgrade practicum"):
         Store.open(url)
 
 

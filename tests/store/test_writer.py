@@ -300,3 +300,90 @@ async def test_nothing_is_kept_of_what_was_written(store: Store) -> None:
     gc.collect()
     # The thread's own variables may still name the last group.
     assert sum(isinstance(thing, Append) for thing in gc.get_objects()) <= 1
+
+
+# ── what is kept before its turn ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def note(number: int) -> Record:
+    return Record(kind="candidate", data={"n": number})
+
+
+async def test_what_is_kept_is_there_once_keep_returns_and_before_its_turn(store: Store) -> None:
+    begin(store)
+    (claim,) = await store.claim([1], at=1.0)
+    await store.keep(1, claim.epoch, 0, [note(1), note(2)])
+    await store.keep(1, claim.epoch, -1, [note(3)])
+    assert store.records("run", "1") == [(-1, note(3)), (0, note(1)), (0, note(2))]
+    assert stored_texts(store) == []
+
+
+async def test_a_claim_gives_back_what_was_kept_for_turns_that_never_came(store: Store) -> None:
+    begin(store, 2)
+    one, two = await store.claim([1, 2], at=1.0)
+    await store.append(1, one.epoch, turn(0))
+    await asyncio.gather(
+        store.keep(1, one.epoch, 1, [note(1)]),
+        store.keep(1, one.epoch, 1, [note(2)]),
+        store.keep(1, one.epoch, -1, [note(9)]),  # of the session as a whole: no turn's
+        store.keep(2, two.epoch, 0, [note(3)]),
+    )
+    assert one.kept == two.kept == ()
+    again, other = await store.claim([1, 2], at=2.0)
+    assert again.kept == ((1, note(1)), (1, note(2)))
+    assert other.kept == ((0, note(3)),)
+    await store.append(1, again.epoch, turn(1), [note(4)])
+    (last,) = await store.claim([1], at=3.0)
+    assert last.kept == ()  # their turn has come
+    assert store.records("run", "1") == [(-1, note(9)), (1, note(1)), (1, note(2)), (1, note(4))]
+
+
+async def test_a_stale_keep_is_refused_and_harms_no_other_in_its_group(store: Store) -> None:
+    begin(store, 2)
+    old, other = await store.claim([1, 2], at=1.0)
+    (new,) = await store.claim([1], at=2.0)
+    results = await asyncio.gather(
+        store.keep(1, old.epoch, 0, [note(1), note(2)]),
+        store.keep(1, new.epoch, 0, [note(3)]),
+        store.append(2, other.epoch, turn(0), [note(4)]),
+        store.keep(2, other.epoch, 1, [note(5)]),
+        return_exceptions=True,
+    )
+    assert isinstance(results[0], StaleSessionError)
+    assert results[1:] == [None, None, None]
+    assert store.records("run", "1") == [(0, note(3))]
+    assert store.records("run", "2") == [(0, note(4)), (1, note(5))]
+
+
+async def test_what_cannot_be_stored_is_refused_before_it_spoils_anything(store: Store) -> None:
+    begin(store)
+    (claim,) = await store.claim([1], at=1.0)
+    with pytest.raises(StoreError, match="cannot be stored"):
+        await store.keep(1, claim.epoch, 0, [Record(kind="candidate", data={"text": "\ud83d"})])
+    assert store.records("run", "1") == []
+
+
+async def test_the_claims_of_a_run_let_one_keep_for_sessions_that_have_ended(store: Store) -> None:
+    begin(store, 2)
+    (claim,) = await store.claim([1], at=1.0)
+    await store.finish(1, claim.epoch, ending=Ending.CLOSED, at=2.0)
+    claims = store.claims("run")
+    assert {key: (one.session_id, one.epoch, one.turns) for key, one in claims.items()} == {
+        planned(1).key: (1, claim.epoch, ()),
+        planned(2).key: (2, 0, ()),
+    }
+    await store.keep(1, claims[planned(1).key].epoch, -1, [note(1)])
+    assert store.records("run", "1") == [(-1, note(1))]
+
+
+async def test_the_sessions_that_were_exported_for_training_tell_whom_was_learnt_from(store: Store) -> None:
+    begin(store, 3)
+    begin(store, 3, "other")  # the same clients
+    assert store.trained_on() == set()
+    keys = [planned(number).key for number in (1, 3)]
+    for _ in range(2):  # exported twice, marked once
+        store.mark_exported("run", keys, at=1.0)
+    assert store.trained_on() == {planned(number).profile.digest for number in (1, 3)}
+    store.mark_exported("run", [], at=2.0)
+    with pytest.raises(StoreError, match="no run 'nobody'"):
+        store.mark_exported("nobody", keys, at=1.0)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from practicum.arena.combine import Combine, GoOn
 from practicum.arena.config import ArenaConfig, Mode, SupervisorConfig, read_arena_config, read_chair, read_member
 from practicum.arena.design import find_combinations
+from practicum.arena.exchange_in import ImportReport, import_choices
+from practicum.arena.exchange_out import ExchangeReport, export_choices, export_preferences
 from practicum.arena.log import BallotRow, CanaryRow, ChoiceLog, ChoiceRow
 from practicum.arena.orders import Orders
 from practicum.arena.panel import Member, Panel, Replay
@@ -54,7 +56,9 @@ __all__ = [
     "Comparison",
     "Effect",
     "Elo",
+    "ExchangeReport",
     "GoOn",
+    "ImportReport",
     "Interval",
     "JudgeCard",
     "Member",
@@ -75,7 +79,10 @@ __all__ = [
     "TurnShare",
     "choice_rows",
     "compare",
+    "export_choices",
+    "export_preferences",
     "find_combinations",
+    "import_choices",
     "judge",
     "names_of",
     "rank",

@@ -18,7 +18,7 @@ from practicum.arena.supervisor import odds_of
 from practicum.core import Ballot, Candidate, Choice, Language, Outcome, Profile, Record, digest_of, guess_language
 from practicum.core.version import VERSION
 from practicum.dataset.texts import clip
-from practicum.errors import ProfileError
+from practicum.errors import ChoicesError
 from practicum.store import DEFAULT_URL, PlannedSession, RunRecord, Store
 from practicum.store.hot import chunks
 
@@ -72,7 +72,7 @@ def import_choices(file: Path, *, run: str, db: str = DEFAULT_URL) -> ImportRepo
         db: SQLAlchemy URL of the store, made if need be.
 
     Raises:
-        ProfileError: The file cannot be used; `problems` has one line for each bad row.
+        ChoicesError: The file cannot be used; `problems` has one line for each bad row.
         RunConflictError: There is a run of this name, of another file or held here.
         RunLockedError: Another process is writing this run.
         StoreError: The store cannot be used.
@@ -80,7 +80,7 @@ def import_choices(file: Path, *, run: str, db: str = DEFAULT_URL) -> ImportRepo
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise ProfileError(f"{file}: cannot be read ({error.strerror or error})") from error
+        raise ChoicesError(f"{file}: cannot be read ({error.strerror or error})") from error
     lines = _checked(data, file)
     names = sorted({name for line in lines for name in (*line.candidates, *line.failed)})
     raters = sorted({line.rater for line in lines})
@@ -118,9 +118,9 @@ def _checked(data: bytes, file: Path) -> list[BallotLine]:
     try:
         rows = read_ballots(data, file)
     except ValueError as error:
-        raise ProfileError(f"{file}: {error}") from error
+        raise ChoicesError(f"{file}: {error}") from error
     if not rows:
-        raise ProfileError(f"{file}: holds no ballots")
+        raise ChoicesError(f"{file}: holds no ballots")
     lines: list[BallotLine] = []
     problems: list[str] = []
     seen = _Seen()
@@ -135,7 +135,7 @@ def _checked(data: bytes, file: Path) -> list[BallotLine]:
     if not problems:
         problems = list(seen.unasked())
     if problems:
-        raise ProfileError(f"{file}: {len(problems):,} of {len(rows):,} rows cannot be used", problems)
+        raise ChoicesError(f"{file}: {len(problems):,} of {len(rows):,} rows cannot be used", problems)
     return lines
 
 

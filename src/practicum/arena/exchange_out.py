@@ -19,10 +19,7 @@ from practicum.arena.read import KINDS, TurnRecords, names_of, turns_of
 from practicum.arena.supervisor import odds_of
 from practicum.arena.whole import WHOLE
 from practicum.core import Ballot, Choice, Outcome, Session, Speaker, Turn
-from practicum.dataset import LeftOut, as_dialogue, reason_against
-from practicum.dataset.drafts import Draft, drafting
-from practicum.dataset.formats import DATASET_INFO, _check_dataset_info
-from practicum.dataset.stored import _system_prompts
+from practicum.dataset import DATASET_INFO, Draft, LeftOut, as_dialogue, check_dataset_info, drafting, reason_against, system_prompts
 from practicum.errors import ExportError
 from practicum.store import DEFAULT_URL, Store
 
@@ -107,7 +104,8 @@ class ExchangeReport:
 def export_choices(run: str, *, out: Path, include_risk: bool = False, db: str = DEFAULT_URL) -> ExchangeReport:
     """Write a run's ballots as `choices.jsonl` and, without what was said, `choices.csv`; `import_choices` reads both.
 
-    Read back, they give the same ranking, if no session was left out for risk.
+    Read back, they give the same ratings and intervals, if no session was left out for risk. What is resampled (the bootstrap,
+    the orders of Elo) differs by chance: sessions and clients have other keys.
 
     Args:
         run: Its name.
@@ -217,12 +215,12 @@ def export_preferences(run: str, *, out: Path, include_risk: bool = False, db: s
             imported, or there is nothing to write.
     """
     report = ExchangeReport(what="pair")
-    _check_dataset_info(out / DATASET_INFO, LLAMA_FACTORY)
+    check_dataset_info(out / DATASET_INFO, LLAMA_FACTORY)
     with Store.open(db, create=False) as store:
         info = store.run(run)
         if IMPORTED_CHOICES in info.identity:
             raise ExportError(f"run {run!r} was imported: what was said before its choices is not known, so they give no preferences")
-        names, system = names_of([info]), _system_prompts(info)
+        names, system = names_of([info]), system_prompts(info)
         with drafting(out, [PREFERENCES, LLAMA_FACTORY, DATASET_INFO]) as (trl, llama, registry):
             for row in _pairs(store, run, include_risk=include_risk, system=system, names=names, report=report):
                 trl.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))

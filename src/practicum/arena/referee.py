@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from math import factorial
 from random import Random
 from typing import Any, TypeVar
 
@@ -30,10 +31,9 @@ class Bench:
     repeats: float = 0.0
     """Share of the choices at which one order is asked again; 0 to 1."""
 
-    @property
-    def calls_at_once(self) -> int:
-        """Most calls that one question of three candidates takes at once, canaries and repeats left aside."""
-        return len(self.supervisors) * {Orders.ONE: 1, Orders.CYCLIC: 3, Orders.ALL: 6}[self.orders]
+    def calls_for(self, size: int) -> int:
+        """Return the most calls that a question of so many candidates takes at once, canaries and repeats left aside."""
+        return len(self.supervisors) * {Orders.ONE: 1, Orders.CYCLIC: size, Orders.ALL: factorial(size)}[self.orders]
 
     def release(self, session: str) -> None:
         """Free what the backends hold for a session."""

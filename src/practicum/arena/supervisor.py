@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from random import Random
 
 from practicum.arena.combine import NONE_ACCEPTABLE, Combine, tie, unscored, win
@@ -38,7 +39,7 @@ class Question:
     """Candidates to what they say."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Supervisor:
     """What all sessions of a run share of one supervisor."""
 
@@ -51,9 +52,9 @@ class Supervisor:
     constrain: bool = False
     """Hold its answers to the form, where `probe` has shown that its server obeys."""
 
-    @property
+    @cached_property
     def name(self) -> str:
-        """Its identity."""
+        """Its identity: a digest, which costs more than an asking if it is taken at each."""
         return self.participant.digest
 
     async def probe(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from itertools import pairwise
 from math import exp
 from typing import NamedTuple
 
@@ -63,7 +62,7 @@ def read_odds(chances: Sequence[TokenChances], word: str, labels: Collection[str
     Raises:
         UnscorableError: The place is not among the tokens, or labels, tie and none have less than `MIN_MASS` there.
     """
-    place = next((one for before, one in reversed(list(pairwise(chances))) if _is_place(before, one, word, labels)), None)
+    place = next((chances[at] for at in reversed(range(len(chances))) if _is_place(chances, at, word, labels)), None)
     if place is None:
         raise UnscorableError(f"the answer ends in {word!r}, but no probability was given for it")
     sums = dict.fromkeys([*labels, TIE, NONE], 0.0)
@@ -76,9 +75,10 @@ def read_odds(chances: Sequence[TokenChances], word: str, labels: Collection[str
     return Odds({verdict: part / mass for verdict, part in sums.items()}, min(1.0, mass))
 
 
-def _is_place(before: TokenChances, token: TokenChances, word: str, labels: Collection[str]) -> bool:
+def _is_place(chances: Sequence[TokenChances], at: int, word: str, labels: Collection[str]) -> bool:
     """Tell whether a token gives the verdict `word`: right behind a colon, for the reasons may name any label too."""
-    return _verdict_of(token.text, labels) == word and unicodedata.normalize("NFKC", before.text).rstrip().endswith(":")
+    before = "".join(one.text for one in chances[:at])
+    return _verdict_of(chances[at].text, labels) == word and unicodedata.normalize("NFKC", before).rstrip().endswith(":")
 
 
 def _verdict_of(token: str, labels: Collection[str]) -> str:

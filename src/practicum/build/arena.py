@@ -431,7 +431,7 @@ def hold_arena(
                 backends=backends.all(),
                 at_once=plan.config.at_once,
                 sessions_at_once=backends.sessions_at_once,
-                calls_per_session=largest,
+                calls_per_session=max(largest, bench.calls_for(largest)) if plan.config.mode is Mode.TURNS else 1,
             ),
             run_seed=plan.config.seed,
             clock=time.time,
@@ -467,7 +467,7 @@ async def _compare_all(plan: ArenaPlan, store: Store, bench: Bench, desk: Desk, 
     if plan.config.mode is not Mode.SESSIONS:
         return
     claims = store.claims(plan.name)
-    at_once = max(1, (plan.config.at_once or 16) // bench.calls_at_once)
+    at_once = max(1, (plan.config.at_once or 16) // bench.calls_for(max(len(names) for names in plan.combinations)))
     # More than `most`, and supervisors of one local model would wait for each other's slots for ever.
     places = asyncio.Semaphore(at_once if most is None else min(at_once, most))
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from practicum.backends import ModelName
 
 PACKAGES = (
-    "aiohttp", "alembic", "httptools", "jinja2", "orjson", "pip", "pydantic", "rich", "sqlalchemy", "typer", "uvloop", "xllamacpp",
+    "aiohttp", "alembic", "httptools", "jinja2", "numpy", "orjson", "pip", "pydantic", "rich", "sqlalchemy", "typer", "uvloop", "xllamacpp",
 )  # fmt: skip
 ANSWER_SECONDS = 5.0
 LITTLE_DISK, TOO_LITTLE_DISK = 2_000_000_000, 100_000_000

@@ -35,7 +35,7 @@ def export(
 
 def _export(run: str, form: FormatName, out: Path, include_risk: bool, db: str) -> list[str]:
     if form in ("choices", "preferences"):
-        from practicum.arena.exchange_out import export_choices, export_preferences
+        from practicum.arena import export_choices, export_preferences
 
         write = export_choices if form == "choices" else export_preferences
         return write(run, out=out, include_risk=include_risk, db=db).lines()

@@ -28,7 +28,7 @@ def choices(
     A row has session, turn, profile, rater, candidates in the order in which they were shown, and what
     was chosen. Exits with 2, and a line for each bad row, if one is bad; then nothing is written.
     """
-    from practicum.arena.exchange_in import import_choices
+    from practicum.arena import import_choices
 
     for line in import_choices(file, run=run, db=db).lines():
         print(line)

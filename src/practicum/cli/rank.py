@@ -23,7 +23,8 @@ def rank(
     cluster: Annotated[ClusterName, typer.Option("--cluster", help="What counts as one independent draw for an interval.")] = "profile",
     anchor: Annotated[str | None, typer.Option("--anchor", metavar="NAME", help="Whose rating is 1000. Default: the mean is.")] = None,
     without: Annotated[
-        list[str] | None, typer.Option("--without", metavar="NAME", help="Leave out this counselor, and the choices that it was offered in.")
+        list[str] | None,
+        typer.Option("--without", metavar="NAME", help="Leave out this counselor, and the choices that it was offered in."),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write tables (CSV, Markdown, LaTeX, JSON) and plots.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the resampling behind the intervals.")] = 0,

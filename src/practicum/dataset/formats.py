@@ -105,7 +105,7 @@ def write_rows(rows: Iterable[bytes], *, form: Format, out: Path, name: str) -> 
     layout = LAYOUTS[form]
     names = [layout.file]
     if form is Format.SHAREGPT:
-        _check_dataset_info(out / DATASET_INFO, layout.file)
+        check_dataset_info(out / DATASET_INFO, layout.file)
         names.append(DATASET_INFO)
     with drafting(out, names) as drafts:
         lead = layout.head
@@ -135,7 +135,7 @@ def _dataset_info(name: str, file: str) -> bytes:
     return orjson.dumps({name: entry}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def _check_dataset_info(path: Path, file: str) -> None:
+def check_dataset_info(path: Path, file: str) -> None:
     """Refuse to replace a registry with entries of others: someone exports into LLaMA-Factory's own data folder."""
     try:
         known = orjson.loads(path.read_bytes())

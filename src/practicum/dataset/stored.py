@@ -29,14 +29,17 @@ def export_run(run: str, *, form: Format, out: Path, include_risk: bool = False,
         ExportError: The folder cannot be written, or there is nothing to write.
     """
     with Store.open(db, create=False) as store:
-        prompts = _system_prompts(store.run(run))
+        prompts = system_prompts(store.run(run))
         report = export_sessions(store.sessions(run), form=form, out=out, include_risk=include_risk, system_prompt=prompts)
         if report.trained:
             store.mark_exported(run, report.trained, time.time())
         return report
 
 
-def _system_prompts(info: RunInfo) -> Callable[[Session], str]:
+def system_prompts(info: RunInfo) -> Callable[[Session], str]:
+    """Return what gives the counselor's chat-form prompt for a session of a run; "" where none is known (imported choices)."""
+    if "export_prompts" not in info.identity:
+        return lambda _: ""
     texts = {(prompt.id, prompt.digest): prompt.text for prompt in info.prompts}
 
     @cache

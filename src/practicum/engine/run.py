@@ -64,9 +64,10 @@ class Pace:
     def room(self, opening: int, open_sessions: int, committing: int = 0) -> int:
         """Return how many more sessions may be opened now.
 
-        A session counts by its call under way, not by being open. An answer keeps its place until its turn is on the
-        disk, so that a crash costs no more calls than `at_once`. A session that has not had its first answer counts as
-        well, else a burst of new ones would go unseen until their first calls.
+        A session counts by its calls under way, not by being open. An answer keeps its place until its turn is on the
+        disk, so that a crash costs no more calls than `at_once` (a few more with panels, which ask several at once). A
+        session that has not had its first answer counts as well, else a burst of new ones would go unseen until their
+        first calls.
         """
         capacity = sum(backend.capacity for backend in self.backends)
         under_way = sum(backend.under_way for backend in self.backends)

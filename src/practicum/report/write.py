@@ -8,7 +8,7 @@ from pathlib import Path
 
 from practicum.arena import JudgeCard, Ranking
 from practicum.core.version import VERSION
-from practicum.dataset.drafts import drafting
+from practicum.dataset import drafting
 from practicum.errors import ConfigError
 from practicum.report.cautions import card_notes, ranking_notes
 from practicum.report.plots import Plots, draw_plots
