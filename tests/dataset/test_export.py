@@ -213,6 +213,7 @@ def test_training_rows_are_finished_unflagged_and_not_for_testing(mixed: list[Se
         left_out={LeftOut.RISK: 2, LeftOut.FAILED: 1, LeftOut.UNFINISHED: 2, LeftOut.NO_EXCHANGE: 1, LeftOut.TEST_SPLIT: 1},
         risks={"suicide": 2, "self_harm": 1},
         cut={Cut.LAST_WORD: 1},
+        trained=("good",),
         files=report.files,
     )
     assert report.lines()[1:] == snapshot(

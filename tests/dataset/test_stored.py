@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 import practicum
+from practicum import Profile, simulate
 from practicum.core import LANGUAGES, Form
-from practicum.dataset import bundled_profiles
+from practicum.dataset import Format, bundled_profiles, export_run
 from practicum.errors import StoreError
 from practicum.roles import load_prompt
+from practicum.store import Store
 
 
 def hold(tmp_path: Path, **options: Any) -> tuple[str, str]:
@@ -55,3 +57,14 @@ def test_an_unknown_run_is_named_with_those_that_exist(tmp_path: Path) -> None:
     run, db = hold(tmp_path)
     with pytest.raises(StoreError, match=run):
         practicum.export("other", tmp_path / "out", db=db)
+
+
+def test_sessions_of_a_training_export_are_remembered_and_others_are_not(tmp_path: Path) -> None:
+    db = f"sqlite:///{tmp_path / 'p.db'}"
+    profiles = [Profile.of("我最近睡不好。"), Profile.of("我不想活了。")]
+    simulate(profiles, client="script:always 我睡不着。", counselor="script:always 从什么时候开始的？", max_exchanges=2, run="r", db=db)
+    with Store.open(db) as store:
+        export_run("r", form=Format.JSONL, out=tmp_path, db=db)
+        assert store.trained_on() == set()
+        export_run("r", form=Format.MESSAGES, out=tmp_path, db=db)
+        assert store.trained_on() == {profiles[0].digest}
