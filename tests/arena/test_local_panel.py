@@ -20,7 +20,7 @@ def test_a_panel_of_a_real_model_holds_an_exchange_and_its_supervisor_is_read_an
     flags = {
         "client.model": "script:always I cannot sleep since I changed my job.",
         "members": {"warm": {**chair, "temperature": 0.7}, "cold": {**chair, "temperature": 0.1}},
-        "supervisors": {"judge": {**chair, "max_tokens": 200}},
+        "supervisors": {"judge": {**chair, "max_tokens": 150}},
         "run": "a", "language": "en", "max_exchanges": 1, "canaries": 0, "repeats": 0, "check.ask_again": 0,
         "combine": "probability", "constrain": True, "local.slots": 2, "local.context": 2048,
     }  # fmt: skip

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from practicum.core import LANGUAGES, Form, Language, Speaker, text_digest
 from practicum.errors import PromptError
-from practicum.roles.prompt import Prompt, bundled_prompts, labels, load_prompt, opening, read_prompt_file
+from practicum.roles.prompt import QUESTION, SUPERVISOR, Prompt, bundled_prompts, labels, load_prompt, opening, read_prompt_file
 
 SHARED: dict[str, Any] = {"language": "zh", "max_exchanges": 37}
 STORY = "我二十九岁，升职以后睡不着。"
@@ -29,27 +30,32 @@ def read(path: Path, content: bytes, role: str = "client") -> Prompt:
 # ── the bundled prompts ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
+NAMES = (
+    "client.plain",
+    "counselor.integrative",
+    "counselor.lecturing",
+    "counselor.person-centred",
+    "question.sessions",
+    "question.turn",
+    "supervisor.ethics",
+)
+SPEAKERS = [prompt for prompt in bundled_prompts() if prompt.role in set(Speaker)]
+QUESTIONS = [prompt for prompt in bundled_prompts() if prompt.role == QUESTION]
+
+
 def test_every_role_is_bundled_in_both_languages_and_both_forms() -> None:
-    assert [prompt.id for prompt in bundled_prompts()] == [
-        "client.plain.en.chat",
-        "client.plain.en.transcript",
-        "client.plain.zh.chat",
-        "client.plain.zh.transcript",
-        "counselor.integrative.en.chat",
-        "counselor.integrative.en.transcript",
-        "counselor.integrative.zh.chat",
-        "counselor.integrative.zh.transcript",
-    ]
+    expected = [f"{name}.{language}.{form}" for name in NAMES for language in sorted(LANGUAGES) for form in Form]
+    assert [prompt.id for prompt in bundled_prompts()] == expected
 
 
-@pytest.mark.parametrize("prompt", bundled_prompts(), ids=lambda prompt: prompt.id)
+@pytest.mark.parametrize("prompt", SPEAKERS, ids=lambda prompt: prompt.id)
 def test_a_bundled_prompt_names_the_session_length_and_only_a_client_the_profile(prompt: Prompt) -> None:
     expected = {"max_exchanges", "profile"} if prompt.role == Speaker.CLIENT else {"max_exchanges"}
     assert prompt.variables() - {"facts"} == expected
     assert prompt.role == Speaker.CLIENT or "facts" not in prompt.variables()
 
 
-@pytest.mark.parametrize("prompt", bundled_prompts(), ids=lambda prompt: prompt.id)
+@pytest.mark.parametrize("prompt", SPEAKERS, ids=lambda prompt: prompt.id)
 def test_a_bundled_prompt_renders_for_its_role_without_loose_ends(prompt: Prompt) -> None:
     given_facts = {"age": "29", "presenting_problem": "早醒"}
     own = {"profile": STORY, "facts": given_facts} if prompt.role == Speaker.CLIENT else {}
@@ -59,6 +65,50 @@ def test_a_bundled_prompt_renders_for_its_role_without_loose_ends(prompt: Prompt
     assert "{{" not in text
     assert "{%" not in text
     assert (STORY in text) == (prompt.role == Speaker.CLIENT)
+
+
+@pytest.mark.parametrize("prompt", [one for one in bundled_prompts() if one.role == SUPERVISOR], ids=lambda prompt: prompt.id)
+def test_a_supervisor_is_told_the_six_principles_and_nothing_of_the_session(prompt: Prompt) -> None:
+    assert prompt.variables() == frozenset()
+    text = prompt.render(language=prompt.language)
+    assert text == text.strip()
+    principles = {
+        "zh": ("自主", "行善", "不伤害", "公正", "守信", "诚实"),
+        "en": ("autonomy", "beneficence", "non-maleficence", "justice", "fidelity", "veracity"),
+    }
+    assert all(principle in text.lower() for principle in principles[prompt.language])
+    with pytest.raises(PromptError, match="a supervisor must not be given max_exchanges"):
+        prompt.render(language=prompt.language, max_exchanges=37)
+
+
+@pytest.mark.parametrize("prompt", QUESTIONS, ids=lambda prompt: prompt.id)
+def test_a_question_fences_every_reply_as_it_is_and_names_the_labels_and_the_last_line(prompt: Prompt) -> None:
+    replies = [{"label": "C", "text": "第一\n\n句 {{ fence }}"}, {"label": "F", "text": "第二句"}]
+    asked = {"language": prompt.language, "transcript": "来访者：你好", "replies": replies, "fence": "0a1b2c3d"}
+    text = prompt.render(**asked, again=False)
+    assert text == text.strip()
+    assert re.findall(r"<<0a1b2c3d>>\n?(.*?)\n?<<end 0a1b2c3d>>", text.split("来访者：你好")[-1], re.DOTALL)[-2:] == [one["text"] for one in replies]
+    assert ("C、F" if prompt.language == "zh" else "C, F") in text
+    assert ("结论：" if prompt.language == "zh" else "Verdict: ") in text
+    assert ("来访者：你好" in text) == prompt.id.startswith("question.turn")
+    again = prompt.render(**asked, again=True)
+    assert len(again) > len(text)
+    assert ("上一次" if prompt.language == "zh" else "last answer") in again
+    assert ("上一次" if prompt.language == "zh" else "last answer") not in text
+
+
+@pytest.mark.parametrize("prompt", QUESTIONS, ids=lambda prompt: prompt.id)
+def test_a_question_names_nothing_that_it_is_not_given(prompt: Prompt) -> None:
+    assert prompt.variables() <= {"transcript", "replies", "fence", "again"}
+    with pytest.raises(PromptError, match="a question must not be given facts, profile"):
+        prompt.render(profile=STORY, facts={})
+
+
+@pytest.mark.parametrize("name", ["person-centred", "lecturing"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_other_counselors_are_bundled_by_name_and_say_something_else(name: str, language: Language) -> None:
+    texts = {load_prompt("counselor", language, form, one).text for one in ("", name) for form in Form}
+    assert len(texts) == 4
 
 
 def test_the_chat_form_tells_the_client_the_facts_and_leaves_no_gap_without_them() -> None:
@@ -84,8 +134,8 @@ def test_a_prompt_is_found_by_role_language_and_form_and_its_digest_is_its_texts
 def test_an_unknown_prompt_is_refused_with_the_known_ones() -> None:
     with pytest.raises(PromptError, match=r"'client\.stoic\.zh\.chat' does not exist; known: client\.plain\.en\.chat, .*practicum prompts"):
         load_prompt("client", "zh", Form.CHAT, "stoic")
-    with pytest.raises(PromptError, match=r"'supervisor\.\.zh\.chat' does not exist"):
-        load_prompt("supervisor", "zh", Form.CHAT)
+    with pytest.raises(PromptError, match=r"'clerk\.\.zh\.chat' does not exist"):
+        load_prompt("clerk", "zh", Form.CHAT)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -22,6 +22,8 @@ PARTS = (
     (("counselor", "Elo", "Elo sd", "Elo range"), ()),
 )
 """The columns of the standings that stand beside each other, and those of them that go where there is no room."""
+MOST_COLUMNS = 12
+"""Of a table beside the standings: more do not fit, and are left to --out."""
 LEAST_NAME = 16
 """Columns that a counselor's name keeps at least; others give way."""
 
@@ -129,11 +131,29 @@ def _print_standings(ranking: Ranking) -> None:
         for line in _lines(part, room):
             print(line)
     print()
+    for line in _extras(ranking):
+        print(line)
     for name, effects in (("slot effects", ranking.slots), ("style effects", ranking.style)):
         for line in _effect_lines(name, effects):
             print(line)
     for line in _wrapped(elo_note(ranking).text):
         print(line)
+
+
+def _extras(ranking: Ranking) -> Iterator[str]:
+    """Yield who beats whom, who is chosen early and who late, and how much was judged; large tables stand in --out only."""
+    from practicum.report import course_table, matrix_table
+
+    for made in (matrix_table(ranking), course_table(ranking)):
+        if made.rows and len(made.header) <= MOST_COLUMNS:
+            brief = _fitting(made)
+            yield colored(made.title, "", bold=True)
+            yield from _lines(brief, _room(brief))
+            yield ""
+    judged = ranking.judged_per_session
+    yield from _wrapped(
+        f"judged turns per session: mean {judged['mean']:.1f}, median {judged['median']:g}, from {judged['min']:g} to {judged['max']:g}"
+    )
 
 
 def _effect_lines(name: str, effects: Sequence[Effect]) -> Iterator[str]:

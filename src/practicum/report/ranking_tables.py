@@ -10,6 +10,8 @@ from practicum.report.cautions import STRONG, holm, why_no_interval
 from practicum.report.table import BLANK, Cell, Note, Number, P, Span, Table
 
 RATING_COLUMNS = ("rank", "counselor", "rating", "interval", "bootstrap", "controlled", "controlled interval", "Elo", "Elo sd", "Elo range")
+PARTS = 3
+"""Of a session's course, on a terminal."""
 COUNT_COLUMNS = ("counselor", "sessions", "offered", "selections", "average", "share", "share interval", "none", "failed")
 """The standings on two pages of paper."""
 
@@ -174,6 +176,23 @@ def turns_table(ranking: Ranking) -> Table:
     spread = ", ".join(f"{name} {value:,.1f}" for name, value in judged.items())
     notes = (Note(f"Judged turns per session: {spread} (n = {ranking.sessions:,} sessions)."),) if spread else ()
     return Table("share_by_exchange", "Share by exchange", ("counselor", "exchange", "n", "share"), rows, notes)
+
+
+def course_table(ranking: Ranking) -> Table:
+    """Return each counselor's share early, in the middle and late: the exchanges in at most three equal parts."""
+    exchanges = sorted({one.exchange for one in ranking.by_turn})
+    size = -(-len(exchanges) // PARTS) or 1
+    parts = [exchanges[start : start + size] for start in range(0, len(exchanges), size)]
+    header = tuple(str(part[0]) if part[0] == part[-1] else f"{part[0]} to {part[-1]}" for part in parts)
+    rows = tuple((one.counselor, *(_share_in(ranking, one.counselor, part) for part in parts)) for one in ranking.standings)
+    title = "Share by exchange: early choices and late ones"
+    return Table("course", title, ("counselor", *header), rows if len(parts) > 1 else ())
+
+
+def _share_in(ranking: Ranking, counselor: str, exchanges: Sequence[int]) -> Number | None:
+    found = [one for one in ranking.by_turn if one.counselor == counselor and one.exchange in exchanges]
+    offered = sum(one.offered for one in found)
+    return Number(sum(one.share * one.offered for one in found) / offered, 1, percent=True) if offered else None
 
 
 def pages_of(tables: Sequence[Table]) -> Iterator[Table]:
