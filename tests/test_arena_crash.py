@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,12 +86,16 @@ def start(server: FakeServer, folder: Path) -> subprocess.Popen[str]:
     )
 
 
+def has_sent(server: FakeServer, requests: int) -> Callable[[], bool]:
+    return lambda: server.stats()["requests"] >= requests
+
+
 def test_after_kill_9_no_choice_is_lost_or_doubled_and_nothing_kept_is_paid_twice(fake_server: FakeServer, tmp_path: Path) -> None:
     fake_server.set(latency=LATENCY)
     before, sent, lost = Stored({}, []), 0, 0
     for moment in MOMENTS:
         child = start(fake_server, tmp_path)
-        until(child, lambda: fake_server.stats()["requests"] >= sent + moment)
+        until(child, has_sent(fake_server, sent + moment))
         assert child.poll() is None
         child.kill()
         end(child)

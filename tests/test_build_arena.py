@@ -117,7 +117,7 @@ def test_all_orders_of_many_are_refused() -> None:
 
 def test_clients_that_are_marked_for_training_are_refused() -> None:
     marked = [replace(PROFILES[0], split="train"), *PROFILES[1:]]
-    with pytest.raises(ConfigError, match="1 profile .* marked for training; give test profiles, or --allow-train"):
+    with pytest.raises(ConfigError, match=r"1 profile .* marked for training; give test profiles, or --allow-train"):
         plan(clients=marked)
     assert plan(None, "allow_train=true", clients=marked)
     with pytest.raises(ConfigError, match=r"4 profiles \(.*, .*, .* …\) marked for training"):
@@ -134,7 +134,7 @@ def test_clients_of_sessions_that_were_exported_for_training_are_refused_unless_
     simulated(db)
     assert plan(db=db)
     assert export_run("source", form=Format.SHAREGPT, out=tmp_path / "out", db=db).trained
-    with pytest.raises(ConfigError, match="3 profiles .* without a split, in sessions that this store has exported for training"):
+    with pytest.raises(ConfigError, match=r"3 profiles .* without a split, in sessions that this store has exported for training"):
         plan(db=db)
     assert plan(None, "allow_train=true", db=db)
     assert plan(db=db, clients=[Profile.of("谁也没听过的故事。")])
@@ -297,9 +297,9 @@ def test_supervisors_of_gibberish_leave_everything_unscored_and_the_run_complete
 
 
 def test_members_may_be_unlike_in_prompt_alone(db: str) -> None:
-    alike = {"members": {name: {"model": "script:echo", "prompt": f"bundled:{name}"} for name in ("lecturing", "person-centred")}}
-    assert {frozenset(row.offered) for row in hold(db, **alike).rows} == {frozenset(["lecturing", "person-centred"])}
-    with pytest.raises(PromptError, match="counselor.stoic.zh.chat"):
+    alike = {name: {"model": "script:echo", "prompt": f"bundled:{name}"} for name in ("lecturing", "person-centred")}
+    assert {frozenset(row.offered) for row in hold(db, members=alike).rows} == {frozenset(["lecturing", "person-centred"])}
+    with pytest.raises(PromptError, match=r"counselor\.stoic\.zh\.chat"):
         plan({"members": {**MEMBERS, "stoic": {"model": "script:echo", "prompt": "bundled:stoic"}}})
 
 

@@ -143,7 +143,9 @@ def as_stored(record: Record) -> Record:
 class MemberVoice:
     """A counselor who says what a function of the session says, and counts how often."""
 
-    def __init__(self, says: str | Callable[[SessionView], str], *, records: Sequence[Record] = (), state: Mapping[str, Any] | None = None):
+    def __init__(
+        self, says: str | Callable[[SessionView], str], *, records: Sequence[Record] = (), state: Mapping[str, Any] | None = None
+    ) -> None:
         self._says = says if callable(says) else lambda _: says
         self._records = tuple(records)
         self._state = state or {}

@@ -94,5 +94,5 @@ def test_a_member_without_a_name_or_a_model_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["script:echo;temperature", "script:echo;=1", "script:echo;temperature=", "script:echo;"])
 def test_a_setting_without_a_value_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="--supervisor: .* expected KEY=VALUE with KEY one of form, key, max_tokens, model"):
+    with pytest.raises(ConfigError, match=r"--supervisor: .* expected KEY=VALUE with KEY one of form, key, max_tokens, model"):
         read_chair(text, "--supervisor")

@@ -46,7 +46,7 @@ def test_a_file_that_will_not_do_is_told_with_its_line(tmp_path: Path, text: str
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="expected all, with:NAME or a file of names: .*No such file"):
+    with pytest.raises(ConfigError, match=r"expected all, with:NAME or a file of names: .*No such file"):
         find_combinations(str(tmp_path / "nowhere.txt"), NAMES, 2)
     (tmp_path / "gbk.txt").write_bytes("咨询师".encode("gbk"))
     with pytest.raises(ConfigError, match="expected all, with:NAME or a file"):

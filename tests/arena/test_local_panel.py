@@ -20,23 +20,22 @@ def test_a_panel_of_a_real_model_holds_an_exchange_and_its_supervisor_is_read_an
     flags = {
         "client.model": "script:always I cannot sleep since I changed my job.",
         "members": {"warm": {**chair, "temperature": 0.7}, "cold": {**chair, "temperature": 0.1}},
-        "supervisors": {"judge": {**chair, "max_tokens": 150}},
+        "supervisors": {"judge": {**chair, "max_tokens": 250}},
         "run": "a", "language": "en", "max_exchanges": 1, "canaries": 0, "repeats": 0, "check.ask_again": 0,
-        "combine": "probability", "constrain": True, "local.slots": 2, "local.context": 2048,
+        "combine": "probability", "orders": "one", "constrain": True, "local.slots": 2, "local.context": 2048,
     }  # fmt: skip
     assert hold_arena(plan_arena(read_arena_config(flags), [Profile.of("I cannot sleep.")], db=db), db=db).complete
     with Store.open(db) as store:
         ((_, records),) = store.records_of("a", ["candidate", "ballot", "choice", "decision"])
     (turn,) = turns_of(records)
-    assert len({ballot.shown for ballot in turn.ballots}) == 2
     assert len(turn.choices) == 1
     assert turn.went_on in turn.candidates
-    for ballot in turn.ballots:
-        assert ballot.call is not None
-        for answer in ballot.answers:
-            assert read_verdict(answer, ballot.labels)  # held to the form
-        if (odds := odds_of(ballot)) is not None:
-            assert sum(odds.values()) == pytest.approx(1.0)
-            assert set(odds) == {*turn.candidates, "tie", "none"}
-        else:  # the place was found and weighed: so small a model would rather have said something else there
-            assert "had a probability of" in ballot.verdict.reason
+    (ballot,) = turn.ballots
+    assert ballot.call is not None
+    for answer in ballot.answers:
+        assert read_verdict(answer, ballot.labels)  # held to the form
+    if (odds := odds_of(ballot)) is not None:
+        assert sum(odds.values()) == pytest.approx(1.0)
+        assert set(odds) == {*turn.candidates, "tie", "none"}
+    else:  # the place was found and weighed: so small a model would rather have said something else there
+        assert "had a probability of" in ballot.verdict.reason

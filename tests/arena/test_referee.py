@@ -138,7 +138,11 @@ async def test_all_supervisors_see_the_same_canary_in_the_same_order() -> None:
 
 async def test_a_repeat_asks_the_first_order_again_and_never_counts() -> None:
     answers = iter(["a", "b", "b", "a"])  # the repeat is asked last, and says what would tip the scales
-    of = bench(lambda request: oracle(SAID[next(answers)])(request), repeats=1.0)
+
+    def wavering(request: Request) -> str:
+        return oracle(SAID[next(answers)])(request)
+
+    of = bench(wavering, repeats=1.0)
     found = await judge(of)
     first, repeat = found.ballots[0], found.ballots[3]
     assert (repeat.shown, repeat.order, repeat.repeat) == (first.shown, 0, 1)

@@ -60,7 +60,7 @@ def test_the_chances_of_a_completion_come_in_lists() -> None:
 
 
 @pytest.mark.parametrize("chat", [True, False])
-def test_only_the_last_places_are_kept(chat: bool) -> None:  # noqa: FBT001 - one of two shapes
+def test_only_the_last_places_are_kept(chat: bool) -> None:
     tokens = [str(number) for number in range(KEPT_CHANCES + 9)]
     content = {"content": [{"token": token, "logprob": 0} for token in tokens]}
     raw = {"tokens": tokens, "top_logprobs": [{token: 0} for token in tokens]}

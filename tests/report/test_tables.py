@@ -9,7 +9,7 @@ import pytest
 
 from practicum.arena.results import TurnShare
 from practicum.report import Table, agreement_table, card_table, elo_note, shown, standings_table, tables_of
-from practicum.report.ranking_tables import fits_table, matrix_table, pages_of, turns_table
+from practicum.report.ranking_tables import course_table, fits_table, matrix_table, pages_of, turns_table
 from tests.report.makers import CHINESE, agreement, card, person, ranking, rater, standing, without_intervals
 
 
@@ -164,3 +164,16 @@ def test_wide_tables_are_cut_in_two_pages_with_the_notes_under_the_last() -> Non
     assert [page.name for page in pages[:4]] == ["judge_card", "judge_card_2", "standings", "standings_2"]
     assert pages[3].title == "Standings, continued"
     assert (len(pages[2].notes), len(pages[3].notes)) == (0, 3)
+
+
+def test_the_course_of_a_session_has_three_parts_each_weighted_by_what_was_offered() -> None:
+    shares = {1: (10, 0.2), 2: (30, 0.6), 3: (10, 0.5), 4: (10, 0.1), 5: (10, 1.0)}
+    by_turn = tuple(TurnShare(counselor="a", exchange=exchange, offered=n, share=share) for exchange, (n, share) in shares.items())
+    made = course_table(ranking(("a", "b"), by_turn=by_turn))
+    assert made.header == ("counselor", "1 to 2", "3 to 4", "5")
+    assert [[shown(cell) for cell in row] for row in made.rows] == [["a", "50.0 %", "30.0 %", "100.0 %"], ["b", "–", "–", "–"]]
+
+
+def test_a_single_exchange_has_no_course() -> None:
+    assert course_table(ranking(("a", "b"), by_turn=(TurnShare(counselor="a", exchange=1, offered=2, share=0.5),))).rows == ()
+    assert course_table(ranking(("a", "b"), by_turn=())).rows == ()

@@ -350,7 +350,7 @@ async def test_a_stale_keep_is_refused_and_harms_no_other_in_its_group(store: St
         return_exceptions=True,
     )
     assert isinstance(results[0], StaleSessionError)
-    assert results[1:] == [None, None, None]
+    assert list(results[1:]) == [None, None, None]
     assert store.records("run", "1") == [(0, note(3))]
     assert store.records("run", "2") == [(0, note(4)), (1, note(5))]
 
