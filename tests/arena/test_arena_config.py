@@ -41,7 +41,7 @@ def test_a_file_a_setting_and_a_flag_go_into_one_tree(tmp_path: Path) -> None:
         ({"history": "r"}, "only fixed does: give --continue fixed:RUN"),
         ({"mode": "sessions", "go_on": "random"}, "go_on: random will not do: whole sessions go on by themselves"),
         ({"mode": "sessions", "go_on": "fixed", "history": "r"}, "go_on: fixed will not do"),
-        ({"members": {"ours": {"model": "script:echo"}}}, "members: .* will not do: .*at least 2"),
+        ({"members": {"ours": {"model": "script:echo"}}}, "members: .* will not do: .*another --member"),
         ({"members": None}, r"members is missing; give --member NAME=MODEL"),
         ({"supervisors": {}}, "supervisors: .* will not do"),
         ({"supervisors": None}, "supervisors is missing; give --supervisor MODEL"),

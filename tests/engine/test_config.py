@@ -97,7 +97,7 @@ def test_a_date_is_a_name_like_any_other() -> None:
         (["client.temperature=nan"], "client.temperature: nan will not do"),
         (["call.timeout=inf"], "call.timeout: inf will not do"),
         ([f"language={'x' * 200}"], f"language: '{'x' * 76}… will not do: input should be 'zh' or 'en'"),
-        (['client.key="a\\u0000b"'], "client.key: 'a\\x00b' will not do: value error, it holds a character that cannot be printed"),
+        (['client.key="a\\u0000b"'], "client.key: 'a\\x00b' will not do: it holds a character that cannot be printed"),
         (["run=\udcff"], "run: '\\udcff' will not do"),
     ],
 )
@@ -205,3 +205,11 @@ def test_whatever_stands_in_a_file_can_be_recorded_or_is_refused(write: Any, tex
     file = write(text if isinstance(text, bytes) else text.encode("utf-8", "replace"))
     with suppress(ConfigError):
         digest_of(read_config(MODELS, file=file).model_dump(mode="json"))
+
+
+def test_a_misspelt_key_of_a_chair_by_name_is_told_the_keys_of_a_chair() -> None:
+    from practicum.arena import ArenaConfig
+
+    assert known_keys("members.甲", ArenaConfig)[0] == "members.甲.form"
+    assert known_keys("members", ArenaConfig)[0] == "members.form"
+    assert known_keys("size", ArenaConfig) == known_keys("", ArenaConfig)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from practicum.arena.combine import Combine, GoOn
 from practicum.arena.orders import LABELS, Orders
@@ -16,6 +16,12 @@ from practicum.engine import ChairConfig, SessionsConfig, Text, read_tree
 from practicum.errors import ConfigError
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _two_or_more(members: dict[str, ChairConfig]) -> dict[str, ChairConfig]:
+    if len(members) < 2:
+        raise ValueError("one counselor has nobody to compete with; give another --member NAME=MODEL")
+    return members
 
 
 class Mode(StrEnum):
@@ -39,7 +45,7 @@ class ArenaConfig(SessionsConfig):
 
     client: ChairConfig | None = None
     """None only where stored sessions are replayed (`go_on` fixed)."""
-    members: Annotated[dict[Text, ChairConfig], Field(min_length=2)]
+    members: Annotated[dict[Text, ChairConfig], AfterValidator(_two_or_more)]
     """Counselors by the name that the table shows."""
     supervisors: Annotated[dict[Text, SupervisorConfig], Field(min_length=1)]
     """Supervisors by name."""

@@ -8,17 +8,20 @@ from practicum.build.runs import Plan, hold_run, plan_run
 from practicum.build.seats import Seat
 
 if TYPE_CHECKING:
-    from practicum.build.arena import ArenaPlan, hold_arena, plan_arena
+    from practicum.build.arena import hold_arena
+    from practicum.build.arena_plan import ArenaPlan, plan_arena
 
 __all__ = ["ArenaPlan", "Plan", "Seat", "hold_arena", "hold_run", "plan_arena", "plan_run"]
-
-_OF_ARENA = ("ArenaPlan", "hold_arena", "plan_arena")
 
 
 def __getattr__(name: str) -> Any:
     # A simulation begins at once: it does not load the arena.
-    if name in _OF_ARENA:
-        from practicum.build import arena
+    if name == "hold_arena":
+        from practicum.build.arena import hold_arena
 
-        return getattr(arena, name)
+        return hold_arena
+    if name in ("ArenaPlan", "plan_arena"):
+        from practicum.build import arena_plan
+
+        return getattr(arena_plan, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -220,7 +220,9 @@ def _people(member: Sequence[str], supervisor: Sequence[str]) -> dict[str, Any]:
 def _preset(name: str | None, member: Sequence[str]) -> list[str]:
     if name is None:
         return []
-    first = member[0].partition("=")[0].strip() if member else ""
+    if not member:
+        raise ConfigError(f"--preset {name}: give the counselors by --member, your own first: every pair of the others meets it")
+    first = member[0].partition("=")[0].strip()
     return [f"{key}={value}" for key, value in {**PRESETS[name], "combinations": f"with:{first}"}.items()]
 
 

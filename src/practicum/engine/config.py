@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date, time
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -223,16 +223,20 @@ def _line(error: Any, model: type[BaseModel]) -> str:
         option = f"--{chair.removesuffix('s')}"
         name = "NAME=" if chair == "members" else ""  # of a counselor in an arena
         return f"{key} is missing; give {option} {name}MODEL, e.g. {option} {name.lower()}local:qwen2.5-coder-1.5b"
-    value = repr(error["input"])
-    return f"{key}: {value if len(value) <= 80 else value[:77] + '…'} will not do: {error['msg'][:1].lower()}{error['msg'][1:]}"
+    value, told = repr(error["input"]), error["msg"].removeprefix("Value error, ")
+    return f"{key}: {value if len(value) <= 80 else value[:77] + '…'} will not do: {told[:1].lower()}{told[1:]}"
 
 
 def known_keys(section: str = "", model: type[BaseModel] = RunConfig) -> list[str]:
-    """Return the dotted keys that a section takes, sorted; "" for the top."""
+    """Return the dotted keys that a section takes, sorted; "" for the top. Of chairs by name, any name leads on."""
     top = model
-    for name in section.split(".") if section else ():
+    names = iter(section.split(".") if section else ())
+    for name in names:
         field = model.model_fields.get(name)
         inner = field.annotation if field else None
+        if get_origin(inner) is dict:
+            inner = get_args(inner)[1]
+            next(names, None)
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return known_keys("", top)
         model = inner
