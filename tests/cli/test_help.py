@@ -21,20 +21,23 @@ Options:
   -h, --help  Show this message and exit.
 
 Commands:
-  demo      Hold one session live, on a model that runs here, and export it.
+  demo      Hold one session live, on a model that runs here, and export it; or a small arena.
   simulate  Hold a session for every client profile, in a durable store.
+  arena     Let counselors compete for each reply of a session, under supervisors.
+  rank      Print the judge card of a run's choices, then the ranking of its counselors.
   runs      List the runs in a store.
   show      Show a run's sessions, or one session word for word.
-  export    Write a run's sessions into files, and say what was left out.
+  export    Write a run's sessions or choices into files, and say what was left out.
   prompts   List the bundled prompts, or print one of them.
   doctor    Check machine, store and models, and say what to do.
   profiles  Look into files of client profiles.
   models    List, fetch and check the local models.
+  import    Take in what was made elsewhere.
 """),
     "demo": snapshot("""\
 Usage: practicum demo [OPTIONS]
 
-  Hold one session live, on a model that runs here, and export it.
+  Hold one session live, on a model that runs here, and export it; or a small arena.
 
   The default model (1.1 GB, Apache-2.0) is fetched if it is not here; size and source are told
   first. A second time, the session goes on where it was cut, or is shown again.
@@ -45,7 +48,9 @@ Options:
   --counselor MODEL   The counselor's model.  [default: local:qwen2.5-coder-1.5b]
   --db URL            The store: sqlite:///FILE.db.  [default: sqlite:///practicum-
                       demo/practicum.db]
-  --max-exchanges N   Most exchanges of the session.  [default: 6]
+  --max-exchanges N   Most exchanges of a session; default: 6, in the arena 3.
+  --arena             Three counselors compete before two clients, one of them bad on purpose;
+                      then the ranking.
   -h, --help          Show this message and exit.
 """),
     "simulate": snapshot("""\
@@ -116,16 +121,17 @@ Options:
     "export": snapshot("""\
 Usage: practicum export [OPTIONS] {RUN}
 
-  Write a run's sessions into files, and say what was left out.
+  Write a run's sessions or choices into files, and say what was left out.
 
 Arguments:
   RUN <str>  Name of the run; `practicum runs` lists them.  [required]
 
 Options:
-  --format <sharegpt|messages|jsonl|csv>
+  --format <sharegpt|messages|jsonl|csv|choices|preferences>
                                   sharegpt: LLaMA-Factory. messages: TRL, ms-swift, Axolotl.
-                                  jsonl: everything, a session a line. csv: a turn a row.
-                                  [required]
+                                  jsonl: everything, a session a line. csv: a turn a row. Of an
+                                  arena: choices: a ballot a row. preferences: chosen and rejected
+                                  replies, for preference tuning.  [required]
   --out DIR                       The folder; made if need be.  [required]
   --include-risk                  Keep sessions in which a risk was found.
   --db URL                        The store: sqlite:///FILE.db.  [default: sqlite:///practicum.db]
@@ -222,6 +228,108 @@ Arguments:
   NAME <str>  A name from `practicum models list`; default: all that are here.
 
 Options:
+  -h, --help  Show this message and exit.
+"""),
+    "arena": snapshot("""\
+Usage: practicum arena [OPTIONS]
+
+  Let counselors compete for each reply of a session, under supervisors.
+
+  Every candidate, ballot and choice is kept as it comes. The same command goes on where an
+  earlier one was stopped, and asks nobody twice. `practicum rank RUN` prints the table again,
+  with plots by --out.
+
+  Exits like simulate: 0 once every session has ended, 1 if some are still owed, 2 if the command
+  is wrong, 130 if interrupted.
+
+Options:
+  --member NAME=MODEL            A counselor: NAME=MODEL[;prompt=FILE][;temperature=0.7];
+                                 prompt=bundled:NAME takes one of ours. Two or more times.
+  --supervisor MODEL             Who chooses: MODEL[;prompt=FILE]. Several choose by majority.
+  --profiles FILE                Client profiles, as for simulate; not with --continue fixed:RUN.
+  --client MODEL                 The client's model: BACKEND:NAME[@ADDRESS], e.g. openai:gpt-4.1,
+                                 deepseek:deepseek-chat, openai:NAME@http://localhost:8000/v1,
+                                 ollama:qwen2.5:7b, local:qwen2.5-coder-1.5b, script:FILE.
+  --preset <interactive-agents>  A paper's design: the first member and every pair of the others,
+                                 100 test profiles.
+  --mode <turns|sessions>        turns (the default): replies to one turn. sessions: whole
+                                 sessions, each counselor alone with the client.
+  --size N                       Counselors that meet; default: 3, or 2 of two members or whole
+                                 sessions.
+  --combinations WHICH           all (the default), with:NAME, or a file: names separated by
+                                 commas, a line each.
+  --orders <cyclic|all|one>      cyclic (the default): each candidate once in each slot. all. one:
+                                 a third of the calls, balanced.
+  --continue WHICH               Whose reply goes on: winner (the default), random, or fixed:RUN
+                                 (replays its sessions).
+  --canaries SHARE               Choices with a planted bad reply asked besides; default: 2%.
+  --split <train|dev|test>       Split of the profiles that name none.
+  --allow-train                  Take profiles that are marked for training.
+  --run NAME                     Name of the run; default: derived from all that determines it.
+  --db URL                       The store: sqlite:///FILE.db.  [default: sqlite:///practicum.db]
+  --language <zh|en>             Language of every session; default: each profile's own.
+  --limit N                      Use the first N profiles (stored sessions) only.
+  --per-profile N                Sessions of each combination for each profile; default: 1.
+  --max-exchanges N              Most exchanges of a session; default: 50.
+  --ending <mutual|paper>        What ends a session earlier: mutual (the default) or paper; see
+                                 simulate.
+  --client-prompt FILE           Your own prompt for the client (text or Jinja).
+  --at-once N                    Calls in flight, from the start; default: what the servers or
+                                 slots take.
+  --seed N                       Seed of the whole run; default: 0.
+  --stop-on-risk                 End a session at the first turn in which a risk is found.
+  --config FILE                  A TOML file; --set and options override it.
+  --set KEY=VALUE                Any key of the configuration, e.g. combine=probability.
+  --json                         Print JSON instead of text.
+  -h, --help                     Show this message and exit.
+"""),
+    "rank": snapshot("""\
+Usage: practicum rank [OPTIONS] {RUN...}...
+
+  Print the judge card of a run's choices, then the ranking of its counselors.
+
+Arguments:
+  RUN... <list[str]>  Names of runs; their choices are counted together.  [required]
+
+Options:
+  --cluster <profile|session|choice>
+                                  What counts as one independent draw for an interval.  [default:
+                                  profile]
+  --anchor NAME                   Whose rating is 1000. Default: the mean is.
+  --without NAME                  Leave out this counselor, and the choices that it was offered
+                                  in.
+  --out DIR                       Write tables (CSV, Markdown, LaTeX, JSON) and plots.
+  --seed <int>                    Of the resampling behind the intervals.  [default: 0]
+  --db URL                        The store: sqlite:///FILE.db.  [default: sqlite:///practicum.db]
+  --json                          Print JSON instead of text.
+  -h, --help                      Show this message and exit.
+"""),
+    "import": snapshot("""\
+Usage: practicum import [OPTIONS] COMMAND [ARGS]...
+
+  Take in what was made elsewhere.
+
+Options:
+  -h, --help  Show this message and exit.
+
+Commands:
+  choices  Take in choices, one row a ballot, and say what they are.
+"""),
+    "import choices": snapshot("""\
+Usage: practicum import choices [OPTIONS] {FILE}
+
+  Take in choices, one row a ballot, and say what they are.
+
+  A row has session, turn, profile, rater, candidates in the order in which they were shown, and
+  what was chosen. Exits with 2, and a line for each bad row, if one is bad; then nothing is
+  written.
+
+Arguments:
+  FILE <path>  A .csv file with a header, or a .jsonl file.  [required]
+
+Options:
+  --run NAME  Name of the run that they become.  [required]
+  --db URL    The store: sqlite:///FILE.db.  [default: sqlite:///practicum.db]
   -h, --help  Show this message and exit.
 """),
 }
