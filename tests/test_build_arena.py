@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 from collections import Counter
@@ -8,14 +9,15 @@ from contextlib import closing
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
+import practicum.build
 from benchmarks.fakeserver import FakeServer
 from practicum.arena import ChoiceLog, read_arena_config, read_log
-from practicum.build import hold_arena, hold_run, plan_arena, plan_run
-from practicum.build import ArenaPlan
+from practicum.build import ArenaPlan, hold_arena, hold_run, plan_arena, plan_run
 from practicum.build.backends import Backends
 from practicum.core import Ending, Form, Outcome, Profile, Speaker, Turn
 from practicum.dataset import Format, export_run
@@ -61,9 +63,10 @@ def hold(db: str, *settings: str, clients: Sequence[Profile] = PROFILES, **chang
     return read_log(["a"], db=db)
 
 
-def simulated(db: str, run: str = "source", *, client: str = "script:always 我睡不着。", exchanges: int = 2) -> None:
+def simulated(db: str, *, client: str = "我睡不着。", counselor: str = "请说。", exchanges: int = 2) -> None:
     """Hold sessions of all clients with one counselor."""
-    config = read_config({"client.model": client, "counselor.model": "script:always 请说。", "run": run, "max_exchanges": exchanges})
+    chairs = {"client.model": f"script:always {client}", "counselor.model": f"script:always {counselor}"}
+    config = read_config({**chairs, "run": "source", "max_exchanges": exchanges, "check.ask_again": 0, "check.early_exchanges": 0})
     assert hold_run(plan_run(config, PROFILES), db=db).complete
 
 
@@ -328,9 +331,12 @@ def test_stored_sessions_are_replayed_for_all_and_no_client_is_asked(db: str) ->
     assert len(read_log(["b"], db=db).rows) == 2
 
 
-def test_a_session_that_said_goodbye_is_replayed_to_its_end(db: str) -> None:
-    simulated(db, client="script:always 谢谢你，再见。", exchanges=4)
-    assert len(hold(db, clients=[], **{"client.model": None, "go_on": "fixed", "history": "source", "max_exchanges": 9}).rows) == 12
+def test_goodbyes_end_no_replay_before_its_sources_end(db: str) -> None:
+    simulated(db, client="谢谢你，再见。", counselor="那今天就到这里，再见。", exchanges=9)
+    with Store.open(db) as store:
+        assert {(session.ending, session.exchanges) for session in store.sessions("source")} == {(Ending.CLOSED, 3)}
+    log = hold(db, clients=[], **{"client.model": None, "go_on": "fixed", "history": "source", "max_exchanges": 9})
+    assert Counter(row.turn for row in log.rows) == {1: 3, 3: 3, 5: 3}
 
 
 def test_without_finished_sessions_there_is_nothing_to_replay(db: str, tmp_path: Path) -> None:
@@ -420,6 +426,28 @@ def test_a_server_that_goes_away_while_sessions_are_compared_is_told_as_such(db:
         assert store.run("a").totals.done == 3
 
 
+def test_an_arena_that_is_stopped_while_sessions_are_compared_goes_on_with_what_is_owed(db: str, fake_server: FakeServer) -> None:
+    fake_server.set(latency=30)
+    flags = {**on_server(fake_server), "mode": "sessions", "run": "a"}
+    held = 3 * 3  # calls of three sessions of two exchanges, whose opening costs nothing
+
+    def interrupt() -> None:
+        while fake_server.stats()["requests"] <= held:
+            pass
+        os.kill(os.getpid(), signal.SIGINT)
+
+    watching = Thread(target=interrupt, daemon=True)
+    watching.start()
+    stopped = hold_arena(plan(flags, "at_once=1", db=db, clients=profiles(1)), db=db, signals=True)
+    watching.join()
+    assert stopped.stopped
+    with Store.open(db) as store:
+        records = [record.kind for _, found in store.records_of("a", ["ballot", "choice"]) for _, record in found]
+    assert 1 <= len(records) < 3 * 3
+    assert len(hold(db, clients=profiles(1), **flags).rows) == 3
+    assert fake_server.stats()["repeated_bodies"] == 0
+
+
 # ── chairs ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -449,3 +477,8 @@ def test_all_local_sides_of_a_session_have_a_slot_each_whatever_is_asked(setting
     (backend,) = backends.all()
     assert backend.capacity >= 5  # with fewer, one session would wait for itself
     assert backends.sessions_at_once == max(1, backend.capacity // 5)
+
+
+def test_a_name_that_the_room_has_not_got_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match=r"'practicum\.build' has no attribute 'hold_tea'"):
+        practicum.build.hold_tea  # noqa: B018 - looking is the test

@@ -63,8 +63,10 @@ def test_a_reply_that_has_no_other_order_is_never_planted_as_its_own_canary(text
 
 
 def test_words_that_the_shuffle_left_in_place_are_turned_round() -> None:
-    shuffled = {text for text, _ in planted("zh", Canary.SHUFFLED, {"a": "我懂你。", "b": "我懂你。"})}
-    assert shuffled == {"你。我懂"}
+    two = {"a": "我懂你。", "b": "我懂你。"}
+    assert {text for text, _ in planted("zh", Canary.SHUFFLED, two)} == {"你。我懂"}
+    # None of them had to become a canary of another kind.
+    assert len(planted("zh", Canary.SHUFFLED, two)) == len(planted("zh", Canary.SHUFFLED))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from practicum.arena import Bench, GoOn, Member, Orders, Panel, Replay
-from practicum.arena.records import CANDIDATE, read_candidate
+from practicum.arena.records import CANDIDATE, read_candidate, to_record
 from practicum.backends import Reply, Request, ScriptedBackend
 from practicum.core import Candidate, Ending, Outcome, Profile, Record, SessionView, Speaker, Turn
 from practicum.engine import Appointment, Desk, Moderator, Notebook, OpenSession, Pace, Progress, SessionRules, Voice, hold_session
@@ -20,8 +20,10 @@ from tests.arena.stage import (
     MemberVoice,
     MemoryNotebook,
     Rule,
+    as_stored,
     asked,
     bench,
+    call,
     first_slot,
     gibberish,
     judged,
@@ -337,6 +339,15 @@ def desk_of(store: Store, of: Bench, who: Sequence[Member]) -> tuple[Desk, list[
         progress=Progress(),
     )
     return desk, [Appointment(owed.id, owed.key, profile) for owed in store.owed_sessions(run)]
+
+
+async def test_what_was_kept_is_said_without_asking_and_only_at_its_own_turn() -> None:
+    kept = to_record(CANDIDATE, Candidate(participant="b", text="早就说好了的，很长很长很长很长很长很长很长很长。", call=call()))
+    for index, asked_for in ((1, 0), (3, 1)):
+        voices = {name: MemberVoice(text) for name, text in {**SAID, "b": "嗯"}.items()}
+        said = await panel(bench(longest), members(voices), notebook=MemoryNotebook([(index, as_stored(kept))])).speak(view("你好"))
+        assert [voice.spoken for voice in voices.values()] == [1, asked_for, 1]
+        assert said.text.startswith("早就说好") == (not asked_for)
 
 
 @pytest.mark.parametrize("answered", range(6))

@@ -9,8 +9,8 @@ import pytest
 
 from practicum.backends import Constraint, TokenChances
 from practicum.backends.base import KEPT_CHANCES
-from practicum.backends.dialect import MalformedError, encode_extras, read_answer, read_chances
-from practicum.core import Form
+from practicum.backends.dialect import Dialect, MalformedError, encode_extras, error_code, error_text, read_answer, read_chances
+from practicum.core import Form, Sampling
 
 CONSTRAINT = Constraint(regex='"[A-C]"\n', grammar='root ::= "A"')
 
@@ -83,3 +83,32 @@ def test_an_answer_carries_its_chances_where_there_are_some() -> None:
 def test_chances_that_make_no_sense_are_a_malformed_answer(logprobs: Any) -> None:
     with pytest.raises(MalformedError):
         read_answer(answer(logprobs))
+
+
+# ── what a server says of an error ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("body", "text", "code"),
+    [
+        (b"<html>Bad gateway</html>", "<html>Bad gateway</html>", ""),
+        (b'{"error":"model is loading"}', "model is loading", ""),
+        (b'{"error":{"message":"no\\n such key","code":"invalid_api_key"}}', "no such key", "invalid_api_key"),
+        (b'{"detail":"too long","type":"BadRequestError"}', "too long", ""),
+        (b'{"error":{"detail":"too long","type":"context"}}', "too long", "context"),
+        (b"[1]", "[1]", ""),
+        (b"\xff" * 900, "\ufffd" * 300, ""),
+    ],
+)
+def test_an_error_is_told_in_one_line_of_the_servers_own_words(body: bytes, text: str, code: str) -> None:
+    assert (error_text(body), error_code(body)) == (text, code)
+
+
+def test_of_a_refusal_that_names_nothing_nothing_is_learnt() -> None:
+    dialect = Dialect()
+    before = dialect.encode(Sampling(), ("\n",), 7)
+    for body in (b"<html>", b'{"error":"unsupported"}', b'{"error":{"message":"seed must be positive"}}'):
+        assert dialect.learn(body) is None
+    assert (dialect.version, dialect.encode(Sampling(), ("\n",), 7)) == (0, before)
+    assert dialect.learn(b'{"error":{"message":"unknown parameter: seed"}}') == "does not take seed: calls go without it"
+    assert (dialect.version, b"seed" in dialect.encode(Sampling(), ("\n",), 7)) == (1, False)
