@@ -67,7 +67,7 @@ class Judged:
         records = [to_record(BALLOT, one) for one in self.ballots]
         for rater, offered in dict.fromkeys((one.rater, tuple(sorted(one.shown))) for one in self.ballots):
             its = [one for one in self.ballots if one.rater == rater and set(one.shown) == set(offered) and not one.repeat]
-            verdict = self.verdict or by_majority([one.verdict for one in its])
+            verdict = self.verdict or by_majority([one.verdict for one in its], offered)
             combined = "majority" if len(its) > 1 else "single"
             records.append(to_record(CHOICE, Choice(rater=rater, offered=offered, verdict=verdict, combined=combined)))
         return records

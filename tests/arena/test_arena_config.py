@@ -96,3 +96,22 @@ def test_a_member_without_a_name_or_a_model_is_refused(text: str) -> None:
 def test_a_setting_without_a_value_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"--supervisor: .* expected KEY=VALUE with KEY one of form, key, max_tokens, model"):
         read_chair(text, "--supervisor")
+
+
+def test_replayed_sessions_keep_their_language() -> None:
+    flags: dict[str, Any] = {
+        "members": {"a": {"model": "script:echo"}, "b": {"model": "script:always 嗯"}},
+        "supervisors": {"s": {"model": "script:echo"}},
+        "go_on": "fixed",
+        "history": "r",
+    }
+    with pytest.raises(ConfigError, match="replayed sessions keep the language"):
+        read_arena_config({**flags, "language": "en"})
+    assert read_arena_config(flags).language is None
+
+
+def test_what_the_caller_gives_is_left_as_it_is() -> None:
+    members = {"a": {"model": "script:echo"}, "b": {"model": "script:always 嗯"}}
+    flags = {"client.model": "script:echo", "members": members, "supervisors": {"s": {"model": "script:echo"}}}
+    read_arena_config({**flags, "members.a.temperature": 0.5})
+    assert members["a"] == {"model": "script:echo"}

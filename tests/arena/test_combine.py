@@ -51,7 +51,8 @@ def plain(one: Verdict) -> tuple[Outcome, set[str], dict[str, float]]:
         ([tie(NAMES), win("a")], tie(NAMES)),
         ([NONE_ACCEPTABLE, NONE_ACCEPTABLE, win("a")], NONE_ACCEPTABLE),
         ([NONE_ACCEPTABLE, win("a"), win("b")], tie("ab")),
-        ([NONE_ACCEPTABLE, win("a")], win("a")),
+        ([NONE_ACCEPTABLE, win("a")], tie(NAMES)),
+        ([NONE_ACCEPTABLE, NONE_ACCEPTABLE, win("a"), win("a")], tie(NAMES)),
         ([unscored("x"), unscored("x"), win("b")], win("b")),
         ([unscored("x"), win("a"), win("b")], tie("ab")),
         ([unscored("first"), unscored("second")], unscored("first")),
@@ -59,31 +60,31 @@ def plain(one: Verdict) -> tuple[Outcome, set[str], dict[str, float]]:
     ],
 )
 def test_more_than_half_decide_and_else_all_who_were_named_tie(verdicts: Sequence[Verdict], found: Verdict) -> None:
-    assert by_majority(verdicts) == found
+    assert by_majority(verdicts, NAMES) == found
 
 
 @given(st.data(), VERDICTS)
 def test_the_order_of_askings_does_not_matter(data: st.DataObject, verdicts: list[Verdict]) -> None:
     again = data.draw(st.permutations(verdicts))
-    assert by_majority(again) == by_majority(verdicts)
+    assert by_majority(again, NAMES) == by_majority(verdicts, NAMES)
 
 
 @given(st.permutations(NAMES), VERDICTS)
 def test_no_candidate_has_an_advantage_by_its_name(names: list[str], verdicts: list[Verdict]) -> None:
     renamed = dict(zip(NAMES, names, strict=True))
-    assert plain(by_majority([relabel(one, renamed) for one in verdicts])) == plain(relabel(by_majority(verdicts), renamed))
+    assert plain(by_majority([relabel(one, renamed) for one in verdicts], NAMES)) == plain(relabel(by_majority(verdicts, NAMES), renamed))
 
 
 @given(VERDICTS, st.integers(1, 4))
 def test_what_could_not_be_read_counts_for_nothing(verdicts: list[Verdict], more: int) -> None:
     readable = [one for one in verdicts if one.outcome is not Outcome.UNSCORED]
-    found = by_majority([*verdicts, *[unscored("no last line")] * more])
-    assert found == (by_majority(readable) if readable else unscored("no last line"))
+    found = by_majority([*verdicts, *[unscored("no last line")] * more], NAMES)
+    assert found == (by_majority(readable, NAMES) if readable else unscored("no last line"))
 
 
 @given(VERDICTS)
 def test_shares_sum_to_one_for_a_win_or_a_tie_and_are_absent_else(verdicts: list[Verdict]) -> None:
-    found = by_majority(verdicts)
+    found = by_majority(verdicts, NAMES)
     assert sum(found.shares.values()) == pytest.approx(float(found.outcome in (Outcome.WIN, Outcome.TIE)))
     assert set(found.shares) == set(found.winners)
     assert len(found.winners) >= {Outcome.WIN: 1, Outcome.TIE: 2}.get(found.outcome, 0)

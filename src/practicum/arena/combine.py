@@ -15,7 +15,7 @@ class Combine(StrEnum):
     """How the orders of one choice become one verdict."""
 
     MAJORITY = "majority"
-    """What more than half of the readable askings say; else a tie of all that any of them named."""
+    """What more than half of the readable askings say; else a tie of those that any of them named."""
     PROBABILITY = "probability"
     """The mean of the probabilities that the rater gave in each order."""
 
@@ -58,12 +58,16 @@ def unscored(reason: str) -> Verdict:
 NONE_ACCEPTABLE = Verdict(outcome=Outcome.NONE)
 
 
-def by_majority(verdicts: Sequence[Verdict]) -> Verdict:
+def by_majority(verdicts: Sequence[Verdict], offered: Collection[str]) -> Verdict:
     """Combine the verdicts of one rater over several orders; those that could not be read do not count.
 
+    Args:
+        verdicts: One for each asking.
+        offered: The candidates.
+
     Returns:
-        What more than half of the readable ones say; else a tie of all candidates that any of them named (`none` names nobody);
-        unscored if none could be read.
+        What more than half of the readable ones say. Else, for want of agreement, a tie: of the candidates that any of them
+        named, or of all, where that is but one (against `none`, which names nobody). Unscored if none could be read.
     """
     readable = [verdict for verdict in verdicts if verdict.outcome is not Outcome.UNSCORED]
     if not readable:
@@ -73,7 +77,7 @@ def by_majority(verdicts: Sequence[Verdict]) -> Verdict:
     if 2 * votes > len(readable):
         return NONE_ACCEPTABLE if outcome is Outcome.NONE else win(winners[0]) if outcome is Outcome.WIN else tie(winners)
     named = {name for verdict in readable for name in verdict.winners}
-    return win(named.pop()) if len(named) == 1 else tie(named)
+    return tie(named if len(named) > 1 else offered)
 
 
 def by_probability(odds: Sequence[Mapping[str, float]], offered: Sequence[str]) -> Verdict:

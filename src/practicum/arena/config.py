@@ -83,6 +83,8 @@ def read_arena_config(flags: Mapping[str, Any], *, file: Path | None = None, set
         raise ConfigError("go_on: fixed needs the run whose sessions are replayed, and only fixed does: give --continue fixed:RUN")
     if config.mode is Mode.SESSIONS and config.go_on is not GoOn.WINNER:
         raise ConfigError(f"go_on: {config.go_on} will not do: whole sessions go on by themselves (mode sessions)")
+    if config.language is not None and config.go_on is GoOn.FIXED:
+        raise ConfigError(f"language: {config.language} will not do: replayed sessions keep the language that they were held in")
     if config.client is None and config.go_on is not GoOn.FIXED:
         raise ConfigError("client is missing; give --client MODEL, e.g. --client local:qwen2.5-coder-1.5b")
     return config

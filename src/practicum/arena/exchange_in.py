@@ -284,7 +284,7 @@ def _choice(ballots: Sequence[Ballot]) -> Choice:
     if odds and len(odds) == len(readable):
         verdict, how = by_probability(odds, offered), "probability"
     else:
-        verdict, how = by_majority([one.verdict for one in counted]), "majority"
+        verdict, how = by_majority([one.verdict for one in counted], offered), "majority"
     return Choice(rater=ballots[0].rater, offered=offered, verdict=verdict, combined=how if len(counted) > 1 else "single")
 
 

@@ -84,7 +84,7 @@ class Panel:
             turn=session.next_index,
             language=session.language,
             run_seed=session.run_seed,
-            transcript=write_transcript(session, self._labels),
+            transcript=write_transcript(session.turns, self._labels),
             texts={name: one.text for name, one in answered.items()},
         )
         exchange = session.next_index // 2

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from practicum.arena.canary import PREFIX
 from practicum.arena.log import BallotRow, CanaryRow, ChoiceLog, ChoiceRow
 from practicum.arena.records import BALLOT, CANARY, CANDIDATE, CHOICE, DECISION, read_ballot, read_candidate, read_choice
+from practicum.arena.supervisor import write_transcript
 from practicum.arena.whole import WHOLE, Comparison
 from practicum.core import Ballot, Candidate, Choice, Ending, Outcome, Record, Session, digest_of
 from practicum.errors import StoreError
@@ -174,7 +175,7 @@ def read_comparisons(store: Store, run: str, combinations: Sequence[Sequence[str
             first, kept = sessions[digests[0]]
             if any(turn.turn == WHOLE and any(one.offered == digests for one in turn.choices) for turn in turns_of(kept)):
                 continue
-            texts = {digest: _written(sessions[digest][0]) for digest in digests}
+            texts = {digest: write_transcript(sessions[digest][0].turns, labels(first.profile.language)) for digest in digests}
             comparison = Comparison(
                 key=digest_of([sessions[digest][0].key for digest in digests]),
                 ordinal=ordinal,
@@ -184,8 +185,3 @@ def read_comparisons(store: Store, run: str, combinations: Sequence[Sequence[str
             )
             owed.append(OwedComparison(comparison, first.key, [(index, record) for index, record in kept if index == WHOLE]))
     return owed
-
-
-def _written(session: Session) -> str:
-    said = labels(session.profile.language)
-    return "\n".join(said[turn.speaker] + turn.text for turn in session.turns)

@@ -101,7 +101,7 @@ def _combine(supervisor: Supervisor, question: Question, ballots: Sequence[Ballo
         odds = [one for ballot in ballots if (one := odds_of(ballot)) is not None]
         verdict, how = by_probability(odds, offered), str(Combine.PROBABILITY)
     else:
-        verdict, how = by_majority([ballot.verdict for ballot in ballots]), str(Combine.MAJORITY)
+        verdict, how = by_majority([ballot.verdict for ballot in ballots], offered), str(Combine.MAJORITY)
     return Choice(rater=supervisor.name, offered=offered, verdict=verdict, combined=how if len(ballots) > 1 else "single")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from random import Random
@@ -11,7 +11,7 @@ from practicum.arena.combine import NONE_ACCEPTABLE, Combine, tie, unscored, win
 from practicum.arena.orders import draw_labels
 from practicum.arena.verdict import NONE, TIE, constraint_for, read_odds, read_verdict
 from practicum.backends import ChatBackend, Constraint, Reply, Request
-from practicum.core import Ballot, Form, Language, Message, Outcome, Participant, SessionView, Speaker, Verdict, derive_seed
+from practicum.core import Ballot, Form, Language, Message, Outcome, Participant, Speaker, Turn, Verdict, derive_seed
 from practicum.errors import BackendError, ConfigError, UnscorableError
 from practicum.roles import Prompt
 
@@ -179,9 +179,9 @@ class Supervisor:
         self.backend.release(self.thread(session))
 
 
-def write_transcript(session: SessionView, labels: Mapping[Speaker, str]) -> str:
-    """Return the session so far as labelled lines."""
-    return "\n".join(labels[turn.speaker] + turn.text for turn in session.turns)
+def write_transcript(turns: Iterable[Turn], labels: Mapping[Speaker, str]) -> str:
+    """Return the session so far, one labelled line a turn: a line break in a turn cannot make it look like two."""
+    return "\n".join(labels[turn.speaker] + " ".join(turn.text.splitlines()) for turn in turns)
 
 
 def odds_of(ballot: Ballot) -> Mapping[str, float] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -170,7 +171,7 @@ def read_tree(model: type[M], flags: Mapping[str, Any], *, file: Path | None = N
         _put(tree, key.strip(), _read_value(value), f"--set {setting!r}")
     for key, value in flags.items():
         if value is not None:
-            _put(tree, key, value, f"--{key}")
+            _put(tree, key, deepcopy(value) if isinstance(value, dict) else value, f"--{key}")
     try:
         return model.model_validate(tree)
     except ValidationError as problem:
