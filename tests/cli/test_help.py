@@ -265,21 +265,23 @@ Options:
   --canaries SHARE               Choices with a planted bad reply asked besides; default: 2%.
   --split <train|dev|test>       Split of the profiles that name none.
   --allow-train                  Take profiles that are marked for training.
-  --run NAME                     Name of the run; default: derived from all that determines it.
+  --run NAME                     Name of the run; default: derived from all that determines its
+                                 sessions.
   --db URL                       The store: sqlite:///FILE.db.  [default: sqlite:///practicum.db]
   --language <zh|en>             Language of every session; default: each profile's own.
-  --limit N                      Use the first N profiles (stored sessions) only.
+  --limit N                      Use the first N profiles only.
   --per-profile N                Sessions of each combination for each profile; default: 1.
   --max-exchanges N              Most exchanges of a session; default: 50.
-  --ending <mutual|paper>        What ends a session earlier: mutual (the default) or paper; see
-                                 simulate.
+  --ending <mutual|paper>        What ends a session earlier. mutual (the default): both said
+                                 goodbye. paper: the origin's rule.
   --client-prompt FILE           Your own prompt for the client (text or Jinja).
   --at-once N                    Calls in flight, from the start; default: what the servers or
                                  slots take.
   --seed N                       Seed of the whole run; default: 0.
-  --stop-on-risk                 End a session at the first turn in which a risk is found.
+  --stop-on-risk                 End a session at the first turn in which a risk is found; else it
+                                 is only labelled.
   --config FILE                  A TOML file; --set and options override it.
-  --set KEY=VALUE                Any key of the configuration, e.g. combine=probability.
+  --set KEY=VALUE                Any key of the configuration, e.g. client.temperature=0.7.
   --json                         Print JSON instead of text.
   -h, --help                     Show this message and exit.
 """),

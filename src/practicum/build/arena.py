@@ -147,21 +147,7 @@ def hold_arena(
         bench = _bench(plan, backends)
         progress.in_flight = backends.under_way
         backends.make_room()
-        largest = max(len(names) for names in plan.panels())
-        desk = Desk(
-            store=store,
-            cast=_Cast(plan, backends, bench),
-            pace=Pace(
-                backends=backends.all(),
-                at_once=plan.config.at_once,
-                sessions_at_once=backends.sessions_at_once,
-                calls_per_session=max(largest, bench.calls_for(largest)) if plan.config.mode is Mode.TURNS else 1,
-            ),
-            run_seed=plan.config.seed,
-            clock=time.time,
-            progress=progress,
-            watcher=watcher,
-        )
+        desk = _make_desk(plan, store, backends, bench, progress, watcher)
 
         async def begin() -> None:
             # Probed first: an arena that a supervisor's server cannot hold uses up no run's name.
@@ -178,6 +164,24 @@ def hold_arena(
 
         stopped = run_desk(desk, due, backends.all(), notify if signals else None, before=begin, after=compare_sessions)
         return result_of(store, plan.name, progress, stopped=stopped)
+
+
+def _make_desk(plan: ArenaPlan, store: Store, backends: Backends, bench: Bench, progress: Progress, watcher: Watcher | None) -> Desk:
+    largest = max(len(names) for names in plan.panels())
+    return Desk(
+        store=store,
+        cast=_Cast(plan, backends, bench),
+        pace=Pace(
+            backends=backends.all(),
+            at_once=plan.config.at_once,
+            sessions_at_once=backends.sessions_at_once,
+            calls_per_session=max(largest, bench.calls_for(largest)) if plan.config.mode is Mode.TURNS else 1,
+        ),
+        run_seed=plan.config.seed,
+        clock=time.time,
+        progress=progress,
+        watcher=watcher,
+    )
 
 
 def _plan_sessions(plan: ArenaPlan, store: Store, run: int, progress: Progress) -> list[Appointment]:

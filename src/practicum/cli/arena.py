@@ -9,8 +9,26 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from practicum.cli.console import print_json, tell
-from practicum.cli.options import DEFAULT_DB, MODEL, Db, Json, db_option, shown_url
-from practicum.core import EndingPolicy, Language, Split
+from practicum.cli.options import (
+    DEFAULT_DB,
+    AtOnce,
+    Client,
+    ClientPrompt,
+    Config,
+    Db,
+    Ending,
+    Json,
+    Limit,
+    MaxExchanges,
+    Run,
+    Seed,
+    SessionLanguage,
+    Settings,
+    StopOnRisk,
+    db_option,
+    shown_url,
+)
+from practicum.core import Split
 from practicum.errors import ConfigError, NotIdentifiedError, PracticumError, StoreError
 
 if TYPE_CHECKING:
@@ -63,7 +81,7 @@ def arena(  # noqa: PLR0913 - one parameter an option
             "--profiles", metavar="FILE", help="Client profiles, as for simulate; not with --continue fixed:RUN.", show_default=False
         ),
     ] = None,
-    client: Annotated[str | None, typer.Option("--client", metavar="MODEL", help=f"The client's model: {MODEL}")] = None,
+    client: Client = None,
     preset: Annotated[
         Literal["interactive-agents"] | None,
         typer.Option("--preset", help="A paper's design: the first member and every pair of the others, 100 test profiles."),
@@ -98,33 +116,21 @@ def arena(  # noqa: PLR0913 - one parameter an option
     ] = None,
     split: Annotated[Split | None, typer.Option("--split", help="Split of the profiles that name none.")] = None,
     allow_train: Annotated[bool, typer.Option("--allow-train", help="Take profiles that are marked for training.")] = False,
-    run: Annotated[
-        str | None, typer.Option("--run", metavar="NAME", help="Name of the run; default: derived from all that determines it.")
-    ] = None,
+    run: Run = None,
     db: Db = DEFAULT_DB,
-    language: Annotated[Language | None, typer.Option("--language", help="Language of every session; default: each profile's own.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="Use the first N profiles (stored sessions) only.")] = None,
+    language: SessionLanguage = None,
+    limit: Limit = None,
     per_profile: Annotated[
         int | None, typer.Option("--per-profile", metavar="N", help="Sessions of each combination for each profile; default: 1.")
     ] = None,
-    max_exchanges: Annotated[
-        int | None, typer.Option("--max-exchanges", metavar="N", help="Most exchanges of a session; default: 50.")
-    ] = None,
-    ending: Annotated[
-        EndingPolicy | None, typer.Option("--ending", help="What ends a session earlier: mutual (the default) or paper; see simulate.")
-    ] = None,
-    client_prompt: Annotated[
-        Path | None, typer.Option("--client-prompt", metavar="FILE", help="Your own prompt for the client (text or Jinja).")
-    ] = None,
-    at_once: Annotated[
-        int | None, typer.Option("--at-once", metavar="N", help="Calls in flight, from the start; default: what the servers or slots take.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of the whole run; default: 0.")] = None,
-    stop_on_risk: Annotated[bool, typer.Option("--stop-on-risk", help="End a session at the first turn in which a risk is found.")] = False,
-    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file; --set and options override it.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key of the configuration, e.g. combine=probability.")
-    ] = None,
+    max_exchanges: MaxExchanges = None,
+    ending: Ending = None,
+    client_prompt: ClientPrompt = None,
+    at_once: AtOnce = None,
+    seed: Seed = None,
+    stop_on_risk: StopOnRisk = False,
+    config: Config = None,
+    settings: Settings = None,
     json: Json = False,
 ) -> None:
     """Let counselors compete for each reply of a session, under supervisors.

@@ -8,8 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from practicum.cli.console import print_json, tell
-from practicum.cli.options import DEFAULT_DB, MODEL, Db, Json
-from practicum.core import EndingPolicy, Language
+from practicum.cli.options import (
+    DEFAULT_DB,
+    AtOnce,
+    Client,
+    ClientPrompt,
+    Config,
+    Db,
+    Ending,
+    Json,
+    Limit,
+    MaxExchanges,
+    Run,
+    Seed,
+    SessionLanguage,
+    Settings,
+    StopOnRisk,
+)
 from practicum.errors import ConfigError, PracticumError
 
 if TYPE_CHECKING:
@@ -28,40 +43,24 @@ def simulate(  # noqa: PLR0913 - one parameter an option
             show_default=False,
         ),
     ],
-    client: Annotated[str | None, typer.Option("--client", metavar="MODEL", help=f"The client's model: {MODEL}")] = None,
+    client: Client = None,
     counselor: Annotated[str | None, typer.Option("--counselor", metavar="MODEL", help="The counselor's model.")] = None,
-    run: Annotated[
-        str | None, typer.Option("--run", metavar="NAME", help="Name of the run; default: derived from all that determines its sessions.")
-    ] = None,
+    run: Run = None,
     db: Db = DEFAULT_DB,
-    language: Annotated[Language | None, typer.Option("--language", help="Language of every session; default: each profile's own.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="Use the first N profiles only.")] = None,
+    language: SessionLanguage = None,
+    limit: Limit = None,
     per_profile: Annotated[int | None, typer.Option("--per-profile", metavar="N", help="Sessions for each profile; default: 1.")] = None,
-    max_exchanges: Annotated[
-        int | None, typer.Option("--max-exchanges", metavar="N", help="Most exchanges of a session; default: 50.")
-    ] = None,
-    ending: Annotated[
-        EndingPolicy | None,
-        typer.Option("--ending", help="What ends a session earlier. mutual (the default): both said goodbye. paper: the origin's rule."),
-    ] = None,
-    client_prompt: Annotated[
-        Path | None, typer.Option("--client-prompt", metavar="FILE", help="Your own prompt for the client (text or Jinja).")
-    ] = None,
+    max_exchanges: MaxExchanges = None,
+    ending: Ending = None,
+    client_prompt: ClientPrompt = None,
     counselor_prompt: Annotated[
         Path | None, typer.Option("--counselor-prompt", metavar="FILE", help="Your own prompt for the counselor (text or Jinja).")
     ] = None,
-    at_once: Annotated[
-        int | None,
-        typer.Option("--at-once", metavar="N", help="Calls in flight, from the start; default: what the servers or slots take."),
-    ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of the whole run; default: 0.")] = None,
-    stop_on_risk: Annotated[
-        bool, typer.Option("--stop-on-risk", help="End a session at the first turn in which a risk is found; else it is only labelled.")
-    ] = False,
-    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file; --set and options override it.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key of the configuration, e.g. client.temperature=0.7.")
-    ] = None,
+    at_once: AtOnce = None,
+    seed: Seed = None,
+    stop_on_risk: StopOnRisk = False,
+    config: Config = None,
+    settings: Settings = None,
     json: Json = False,
 ) -> None:
     """Hold a session for every client profile, in a durable store.
