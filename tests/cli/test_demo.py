@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 from inline_snapshot import snapshot
 
+from practicum.arena import turns_of
 from practicum.backends import find_model, is_present
+from practicum.cli.demo import DEMO_DB
+from practicum.store import Store
 from tests.cli.conftest import Practicum, masked
 
 
@@ -144,3 +147,19 @@ def test_a_gguf_file_of_ones_own_is_not_fetched(practicum: Practicum) -> None:
     assert outcome.status in (1, 2)
     assert "mine.gguf" in outcome.err
     assert "into " not in outcome.out
+
+
+def test_a_small_model_holds_the_whole_arena(practicum: Practicum, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PRACTICUM_CACHE")
+    if not is_present(find_model("smollm2-135m")):
+        pytest.skip("no weights; `practicum models pull smollm2-135m` fetches them")
+    model = "local:smollm2-135m"
+    outcome = practicum("demo", "--arena", "--language", "en", "--max-exchanges", "1", "--client", model, "--counselor", model)
+    assert outcome.status == 0
+    assert "2 of 2 done (2 turn_limit)" in outcome.out
+    assert f"supervisor ({model})" in outcome.out
+    with Store.open(DEMO_DB) as store:
+        [run] = [one.name for one in store.runs()]
+        offered = [turn.candidates for _, records in store.records_of(run, ("candidate", "choice")) for turn in turns_of(records)]
+    assert [len(candidates) for candidates in offered] == [3, 3]
+    assert all(one.call is not None and one.call.model == model for candidates in offered for one in candidates.values())
