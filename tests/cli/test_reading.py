@@ -42,8 +42,8 @@ no runs yet; `practicum simulate` makes one
             "zh",
             snapshot("""\
 run r in sqlite:///practicum.db, practicum 0.1.0
-  client     script:client.zh.txt#DIGEST (chat: client.plain.en.chat, client.plain.zh.chat)
-  counselor  script:counselor.zh.txt#DIGEST (chat: counselor.integrative.en.chat, counselor.integrative.zh.chat)
+  client      script:client.zh.txt#DIGEST (chat: client.plain.en.chat, client.plain.zh.chat)
+  counselor   script:counselor.zh.txt#DIGEST (chat: counselor.integrative.en.chat, counselor.integrative.zh.chat)
 #  key       profile           exchanges  ending      risk     first words
 1  KEY  DIGEST          4  turn_limit  -        最近总是睡不好，凌晨三点就醒。
 2  KEY  DIGEST          4  turn_limit  suicide  最近总是睡不好，凌晨三点就醒。
@@ -55,8 +55,8 @@ practicum show r 1  shows the first one word for word
             "en",
             snapshot("""\
 run r in sqlite:///practicum.db, practicum 0.1.0
-  client     script:client.en.txt#DIGEST (chat: client.plain.en.chat, client.plain.zh.chat)
-  counselor  script:counselor.en.txt#DIGEST (chat: counselor.integrative.en.chat, counselor.integrative.zh.chat)
+  client      script:client.en.txt#DIGEST (chat: client.plain.en.chat, client.plain.zh.chat)
+  counselor   script:counselor.en.txt#DIGEST (chat: counselor.integrative.en.chat, counselor.integrative.zh.chat)
 #  key       profile           exchanges  ending      risk  first words
 1  KEY  DIGEST          4  turn_limit  -     I have been waking at three every night.
 2  KEY  DIGEST          4  turn_limit  -     I have been waking at three every night.
