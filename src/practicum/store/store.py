@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Engine, insert
+from sqlalchemy import Connection, Engine, RowMapping, insert
 
 from practicum.core import Ending, Record, Session, Turn
 from practicum.store import planning, reading
@@ -32,6 +32,8 @@ from practicum.store.rows import Claim, OwedSession, PlannedSession, RunInfo, Ru
 from practicum.store.schema import ensure_schema
 from practicum.store.tables import EXPORTED, NOTE
 from practicum.store.writer import Writer
+
+P = TypeVar("P", bound=tuple[Any, ...])
 
 
 class Store:
@@ -214,16 +216,8 @@ class Store:
             run: The run's name.
             with_turns: False: the sessions come without their turns.
         """
-        with self._reading() as connection:
-            row = reading.find_run(connection, run)
-        last = 0
-        while True:
-            with self._reading() as connection:
-                page = reading.read_page(connection, row, last, with_turns=with_turns)
-            if not page:
-                return
-            yield from (session for _, session in page)
-            last = page[-1][0]
+        pages = self._pages(run, partial(reading.read_page, with_turns=with_turns))
+        yield from (session for _, session in pages)
 
     def session(self, run: str, which: str) -> Session:
         """Return one session, by its position in the run (from 1) or the first characters of its key."""
@@ -238,16 +232,8 @@ class Store:
 
     def records_of(self, run: str, kinds: Sequence[str], *, with_turns: bool = False) -> Iterator[tuple[Session, list[tuple[int, Record]]]]:
         """Yield the sessions of a run in plan order, each with its records of some kinds and the indices of their turns."""
-        with self._reading() as connection:
-            row = reading.find_run(connection, run)
-        last = 0
-        while True:
-            with self._reading() as connection:
-                page = reading.read_records(connection, row, last, kinds, with_turns=with_turns)
-            if not page:
-                return
-            yield from ((session, records) for _, session, records in page)
-            last = page[-1][0]
+        pages = self._pages(run, partial(reading.read_records, kinds=kinds, with_turns=with_turns))
+        yield from ((session, records) for _, session, records in pages)
 
     def claims(self, run: str) -> dict[str, Claim]:
         """Return the claims that hold now, by session key: what `keep` takes for sessions that have ended."""
@@ -258,6 +244,19 @@ class Store:
         """Return `Profile.digest` of every client whose session was ever exported for training from this store."""
         with self._reading() as connection:
             return reading.list_trained(connection)
+
+    def _pages(self, run: str, read: Callable[[Connection, RowMapping, int], list[P]]) -> Iterator[P]:
+        """Yield what `read` returns, page after page; the first of each is the session's id, beyond which the next page begins."""
+        with self._reading() as connection:
+            row = reading.find_run(connection, run)
+        last = 0
+        while True:
+            with self._reading() as connection:
+                page = read(connection, row, last)
+            if not page:
+                return
+            yield from page
+            last = page[-1][0]
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
