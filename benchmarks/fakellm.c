@@ -3,8 +3,8 @@
  *   cc -O2 -o fakellm fakellm.c -lm
  *   ./fakellm --port 0 --latency 200 --slots 64          prints "listening PORT" and serves until it is killed
  *
- * POST {anything}/chat/completions      one answer; with "stream":true three server-sent events and [DONE]
- * POST {anything}/completions           one raw completion (choices[0].text)
+ * POST {anything}/chat/completions      one answer; with "stream":true server-sent events and [DONE]: three, or paced ones (below)
+ * POST {anything}/completions           one raw completion (choices[0].text), streamed or not
  * GET  {anything}/models                one model, `fake`
  * GET  /stats · /reset                  the counters as JSON · all to zero, bodies seen forgotten
  * GET  /set?latency=50&slots=8&…        change any option while it runs
@@ -15,6 +15,8 @@
  *   dist sigma   fixed (default), or lognormal with median `latency` and log-sd `sigma`
  *   slots        calls in service at once, 0 = unbounded; the others wait in the order of arrival
  *   reply-bytes  length of a reply, about
+ *   stream-chunks stream-pause   a stream has so many content events, the first after `latency`, then one every so many ms,
+ *                each by a write of its own; 0 (default): three events, at once
  *   verdicts     1 (default) ends the answer to a supervisor's question with a verdict; 0 answers it like any other
  *   p429 p500 preset ptrunc phang   probability that a call is answered 429, 500, by a reset, by half an answer, or never
  *   retry-after  seconds, sent with each 429
@@ -30,6 +32,11 @@
  * A request that holds `标签：A、B、C` or `Labels: A, B, C` (as UTF-8, not as escapes) is a supervisor's question: its answer
  * has a second line, `结论：X` or `Verdict: X`, X one of the last such labels, drawn by the request's bytes.
  * `repeated_bodies` counts the requests whose very bytes had come before: calls that are paid for twice.
+ *
+ * A paced stream counts: event 12 says `第12句，` or `word 12, `, and the last one ends with a full stop, so that a reader sees
+ * what is lost or out of order. Then come the finish, usage where `include_usage` is asked for, and [DONE]. With ptrunc it breaks
+ * off half-way. A client that leaves is noticed at once: the slot is free, `streams_cut` counts it, `last_cut_ns` is when
+ * (CLOCK_MONOTONIC, as Python's time.monotonic_ns()). `stream_events` counts the content events written.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -55,6 +62,7 @@
 
 typedef struct Conn {
     int fd, busy, closed, wants_out;
+    int streaming; /* a paced stream holds a slot on behalf of this connection */
     char *in, *out;
     size_t in_len, in_cap, out_len, out_off, out_cap;
 } Conn;
@@ -66,7 +74,9 @@ typedef struct Req {
     Conn *conn;
     uint64_t due, hash;
     Fate fate;
-    int stream, raw, json, chinese;
+    int stream, raw, json, chinese, with_usage;
+    unsigned chunks, written; /* of a paced stream; chunks 0: anything else */
+    uint64_t pause;
     char verdict; /* 0: nobody asked for one */
     unsigned prompt_tokens;
     char model[48];
@@ -74,20 +84,24 @@ typedef struct Req {
 
 /* ---- options and counters, both reachable by name ---- */
 
-static double port = 9000, latency, sigma = 0.5, lognormal, slots, reply_bytes = 150, p429, p500, preset, ptrunc, phang, retry_after = 1, seed = 1, verdicts = 1, down, with_parent;
+static double port = 9000, latency, sigma = 0.5, lognormal, slots, reply_bytes = 150, p429, p500, preset, ptrunc, phang, retry_after = 1, seed = 1, verdicts = 1, down, with_parent,
+    stream_chunks, stream_pause = 20;
 static const struct { const char *name; double *value; } OPTIONS[] = {
     {"port", &port}, {"latency", &latency}, {"sigma", &sigma}, {"dist", &lognormal}, {"slots", &slots}, {"reply-bytes", &reply_bytes},
     {"p429", &p429}, {"p500", &p500}, {"preset", &preset}, {"ptrunc", &ptrunc}, {"phang", &phang}, {"retry-after", &retry_after},
     {"seed", &seed}, {"verdicts", &verdicts}, {"down", &down}, {"with-parent", &with_parent},
+    {"stream-chunks", &stream_chunks}, {"stream-pause", &stream_pause},
 };
 
 static uint64_t requests, answered, n429, n500, resets, truncated, hung, client_gone, repeated, bytes_in, bytes_out, opened, conns_now,
-    in_flight, in_flight_max, in_service, in_service_max, queued_max, service_ns, first_ns, last_ns, reset_ns;
+    in_flight, in_flight_max, in_service, in_service_max, queued_max, service_ns, first_ns, last_ns, reset_ns,
+    stream_events, streams_cut, last_cut_ns;
 static const struct { const char *name; uint64_t *value; int kept; } COUNTERS[] = { /* kept: a level, not a count; outlives /reset */
     {"requests", &requests, 0}, {"ok", &answered, 0}, {"e429", &n429, 0}, {"e500", &n500, 0}, {"reset", &resets, 0}, {"truncated", &truncated, 0},
     {"hung", &hung, 0}, {"client_gone", &client_gone, 0}, {"repeated_bodies", &repeated, 0}, {"bytes_in", &bytes_in, 0}, {"bytes_out", &bytes_out, 0},
     {"connections_opened", &opened, 0}, {"connections_now", &conns_now, 1}, {"in_flight", &in_flight, 1}, {"in_flight_max", &in_flight_max, 0},
-    {"in_service_max", &in_service_max, 0}, {"queued_max", &queued_max, 0},
+    {"in_service", &in_service, 1}, {"in_service_max", &in_service_max, 0}, {"queued_max", &queued_max, 0},
+    {"stream_events", &stream_events, 0}, {"streams_cut", &streams_cut, 0}, {"last_cut_ns", &last_cut_ns, 0},
 };
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -205,6 +219,7 @@ static void free_buried(void) {
 static void close_conn(Conn *c) {
     if (c->closed) return;
     c->closed = 1; conns[c->fd] = NULL; close(c->fd); conns_now--;
+    if (c->streaming) { c->streaming = 0; in_service--; in_flight--; streams_cut++; last_cut_ns = now(); }
     if (c->busy != SERVED) bury(c);
 }
 static void watch_output(Conn *c, int on) {
@@ -295,23 +310,42 @@ static size_t add_verdict(char *reply, size_t n, char label, int chinese) {
 
 static void emit_chunk(Conn *c, const char *data, int n) { char size[16]; emit(c, size, sprintf(size, "%x\r\n", n)); emit(c, data, n); emit(c, "\r\n", 2); }
 
-static void stream_answer(Req *r, const char *text, unsigned tokens) {
-    static const char *HEAD = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
-    static const char *DELTA = "data: {\"id\":\"chatcmpl-%016llx\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"%s\","
-                               "\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"%.*s\"},\"finish_reason\":null}]}\n\n";
-    static const char *END = "data: {\"id\":\"chatcmpl-%016llx\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"%s\","
-                             "\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}],"
-                             "\"usage\":{\"prompt_tokens\":%u,\"completion_tokens\":%u,\"total_tokens\":%u}}\n\ndata: [DONE]\n\n";
+/* One content event, in the words of chat or of raw completion. */
+static void emit_event(Req *r, const char *text, int n, const char *role) {
     static char chunk[MAX_REPLY * 2];
     unsigned long long id = r->hash;
-    int len = (int)strlen(text), half = len / 2;
-    while (half && ((unsigned char)text[half] & 0xC0) == 0x80) half--; /* never within a character */
-    emit(r->conn, HEAD, strlen(HEAD));
-    emit_chunk(r->conn, chunk, snprintf(chunk, sizeof chunk, DELTA, id, r->model, half, text));
-    emit_chunk(r->conn, chunk, snprintf(chunk, sizeof chunk, DELTA, id, r->model, len - half, text + half));
-    emit_chunk(r->conn, chunk, snprintf(chunk, sizeof chunk, END, id, r->model, r->prompt_tokens, tokens, r->prompt_tokens + tokens));
+    int len = r->raw
+        ? snprintf(chunk, sizeof chunk, "data: {\"id\":\"cmpl-%016llx\",\"object\":\"text_completion\",\"created\":1700000000,\"model\":\"%s\","
+                   "\"choices\":[{\"index\":0,\"text\":\"%.*s\",\"finish_reason\":null}]}\n\n", id, r->model, n, text)
+        : snprintf(chunk, sizeof chunk, "data: {\"id\":\"chatcmpl-%016llx\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"%s\","
+                   "\"choices\":[{\"index\":0,\"delta\":{%s\"content\":\"%.*s\"},\"finish_reason\":null}]}\n\n", id, r->model, role, n, text);
+    emit_chunk(r->conn, chunk, len);
+}
+/* The finish, with usage in it, behind it or nowhere, and [DONE]. */
+enum { NOWHERE, WITHIN, BEHIND };
+static void emit_end(Req *r, unsigned tokens, int usage_where) {
+    char chunk[1024], head[256], usage[128];
+    int n = 0;
+    snprintf(head, sizeof head, "data: {\"id\":\"%s-%016llx\",\"object\":\"%s\",\"created\":1700000000,\"model\":\"%s\",\"choices\":[", r->raw ? "cmpl" : "chatcmpl",
+             (unsigned long long)r->hash, r->raw ? "text_completion" : "chat.completion.chunk", r->model);
+    snprintf(usage, sizeof usage, ",\"usage\":{\"prompt_tokens\":%u,\"completion_tokens\":%u,\"total_tokens\":%u}", r->prompt_tokens, tokens, r->prompt_tokens + tokens);
+    n += sprintf(chunk + n, "%s{\"index\":0,%s,\"finish_reason\":\"stop\"}]%s}\n\n", head, r->raw ? "\"text\":\"\"" : "\"delta\":{}", usage_where == WITHIN ? usage : "");
+    if (usage_where == BEHIND) n += sprintf(chunk + n, "%s]%s}\n\n", head, usage);
+    n += sprintf(chunk + n, "data: [DONE]\n\n");
+    emit_chunk(r->conn, chunk, n);
     emit(r->conn, "0\r\n\r\n", 5);
     flush(r->conn);
+}
+static const char *STREAM_HEAD = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+static const char *ROLE = "\"role\":\"assistant\",";
+
+static void stream_answer(Req *r, const char *text, unsigned tokens) {
+    int len = (int)strlen(text), half = len / 2;
+    while (half && ((unsigned char)text[half] & 0xC0) == 0x80) half--; /* never within a character */
+    emit(r->conn, STREAM_HEAD, strlen(STREAM_HEAD));
+    emit_event(r, text, half, ROLE);
+    emit_event(r, text + half, len - half, ROLE);
+    emit_end(r, tokens, WITHIN);
 }
 
 static void answer(Req *r) {
@@ -330,7 +364,7 @@ static void answer(Req *r) {
         snprintf(object, sizeof object, "{\\\"choice\\\": %d, \\\"score\\\": %d, \\\"reason\\\": \\\"%s\\\"}", (int)(r->hash % 3) + 1, (int)(r->hash % 5) + 1, reply);
         text = object;
     }
-    if (r->stream && !r->raw) { answered++; stream_answer(r, text, tokens); return; }
+    if (r->stream) { answered++; stream_answer(r, text, tokens); return; }
     int n = snprintf(body, sizeof body, r->raw ? RAW : CHAT, (unsigned long long)r->hash, r->model, text, r->prompt_tokens, tokens, r->prompt_tokens + tokens);
     if (r->fate == TRUNCATED) { truncated++; n /= 2; } else answered++;
     respond(r->conn, "200 OK", "", body, n);
@@ -340,36 +374,70 @@ static void answer(Req *r) {
 
 static void process(Conn *c);
 
+static void break_off(Conn *c) {
+    struct linger at_once = {1, 0};
+    resets++; setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once); close_conn(c);
+}
 static void finish(Req *r) {
     Conn *c = r->conn;
     in_flight--; c->busy = IDLE;
     if (c->closed) { client_gone++; bury(c); return; }
     last_ns = now();
-    if (r->fate == RESET) {
-        struct linger at_once = {1, 0};
-        resets++; setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once); close_conn(c);
-        return;
-    }
+    if (r->fate == RESET) { break_off(c); return; }
     answer(r);
     if (!c->closed) process(c);
 }
 static void begin_service(Req r) {
     double ms = latency;
+    if (r.chunks && r.conn->closed) { client_gone++; in_flight--; r.conn->busy = IDLE; bury(r.conn); return; } /* while it waited for a slot */
     if (lognormal) {
         uint64_t h = mix(r.hash ^ (uint64_t)seed * 0x1234567ull);
         ms *= exp(sigma * sqrt(-2 * log(fmax(uniform(h ^ 1), 1e-12))) * cos(2 * M_PI * uniform(h ^ 2)));
     }
     service_ns += (uint64_t)(ms * 1e6);
     r.due = now() + (uint64_t)(ms * 1e6);
-    if (ms <= 0) { finish(&r); return; }
+    if (ms <= 0 && !r.chunks) { finish(&r); return; }
+    r.conn->streaming = r.chunks > 0;
     if (++in_service > in_service_max) in_service_max = in_service;
     heap_push(r);
 }
 static int slot_free(void) { return slots <= 0 || in_service < (uint64_t)slots; }
+
+/* The next event of a paced stream, or its end. Returns whether there is more to come. */
+static int go_on(Req *r) {
+    Conn *c = r->conn;
+    char text[48];
+    if (c->closed || r->fate == RESET) return 0;
+    if (!r->written) emit(c, STREAM_HEAD, strlen(STREAM_HEAD));
+    if (r->fate == TRUNCATED && r->written > r->chunks / 2) return 0;
+    unsigned number = ++r->written, last = number == r->chunks;
+    int n = r->chinese ? sprintf(text, "第%u句%s", number, last ? "。" : "，") : sprintf(text, "word %u%s", number, last ? "." : ", ");
+    stream_events++;
+    emit_event(r, text, n, number == 1 ? ROLE : "");
+    flush(c);
+    r->due += r->pause; /* by the clock, not by when its turn came: lateness does not add up */
+    if (!last) service_ns += r->pause;
+    return !last && !c->closed;
+}
+/* A paced stream that has nothing more to say gives its slot back; a cut one has given it back already. */
+static void end_stream(Req *r) {
+    Conn *c = r->conn;
+    c->busy = IDLE;
+    if (c->closed) { bury(c); return; }
+    c->streaming = 0; in_service--; in_flight--; last_ns = now();
+    if (r->fate == RESET) { break_off(c); return; }
+    if (r->fate == TRUNCATED) { truncated++; close_conn(c); return; }
+    answered++;
+    emit_end(r, r->chunks, r->with_usage ? BEHIND : NOWHERE);
+    if (!c->closed) process(c);
+}
 static void finish_due(void) {
-    while (heap_len && heap[0].due <= now()) {
+    uint64_t until = now(); /* what falls due meanwhile waits for the next round, else a busy server would never look at its clients */
+    while (heap_len && heap[0].due <= until) {
         Req r = heap_pop();
-        in_service--; finish(&r);
+        if (!r.chunks) { in_service--; finish(&r); }
+        else if (go_on(&r)) heap_push(r);
+        else end_stream(&r);
         while (ring_len && slot_free()) begin_service(ring_pop());
     }
     while (ring_len && slot_free()) begin_service(ring_pop());
@@ -409,6 +477,8 @@ static Req read_call(Conn *c, const char *path, const char *body, size_t n) {
     Req r = {.conn = c, .hash = hash_of(body, n), .prompt_tokens = n / 4 + 1, .model = "fake"};
     r.raw = !strstr(path, "chat/completions");
     r.stream = holds(body, n, "\"stream\":true") || holds(body, n, "\"stream\": true");
+    r.with_usage = holds(body, n, "\"include_usage\":true") || holds(body, n, "\"include_usage\": true");
+    if (r.stream && stream_chunks >= 1) { r.chunks = (unsigned)stream_chunks; r.pause = (uint64_t)(stream_pause * 1e6); }
     r.json = holds(body, n, "json_object") || holds(body, n, "json_schema");
     r.chinese = holds_cjk(body, n);
     r.verdict = verdicts ? draw_verdict(body, n, r.hash) : 0;
@@ -444,7 +514,7 @@ static void take_call(Req r) {
 
 static void send_stats(Conn *c) {
     struct rusage u;
-    char b[2048];
+    char b[4096];
     int n = 0;
     getrusage(RUSAGE_SELF, &u);
     for (size_t i = 0; i < COUNT(COUNTERS); i++) n += sprintf(b + n, "%s\"%s\":%llu", i ? "," : "{", COUNTERS[i].name, (unsigned long long)*COUNTERS[i].value);

@@ -473,7 +473,7 @@ def test_all_local_sides_of_a_session_have_a_slot_each_whatever_is_asked(setting
     local = {"model": "local:smollm2-135m"}
     members = {f"m{number}": {**local, "temperature": number / 10} for number in range(3)}
     mine = plan({"client.model": local["model"], "members": members, "supervisors": {"judge": local}}, *settings)
-    backends = Backends(mine.config, mine.seats, lambda _: None)
+    backends = Backends(mine.config, [seat.source for seat in mine.seats], lambda _: None)
     (backend,) = backends.all()
     assert backend.capacity >= 5  # with fewer, one session would wait for itself
     assert backends.sessions_at_once == max(1, backend.capacity // 5)

@@ -1,6 +1,6 @@
 """How text is asked of a model: over HTTP, in this process, or by a script."""
 
-from practicum.backends.base import ChatBackend, Constraint, Notify, Reply, Request, TokenChances
+from practicum.backends.base import ChatBackend, Chunk, Constraint, Notify, Reply, Request, TokenChances
 from practicum.backends.catalog import CATALOG, CatalogModel, find_model, is_present, model_path, verify
 from practicum.backends.download import SOURCES, describe, pull
 from practicum.backends.endpoint import Endpoint
@@ -25,6 +25,7 @@ __all__ = [
     "CallBudget",
     "CatalogModel",
     "ChatBackend",
+    "Chunk",
     "Constraint",
     "Endpoint",
     "LocalBackend",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from practicum.core import Call, Form, Message, Sampling
+from practicum.core import Call, Form, Language, Message, Sampling
 
 
 class Constraint(NamedTuple):
@@ -31,11 +31,12 @@ class Request:
     """One question to a model."""
 
     thread: str
-    """One side of one session: pins the replica, the cache slot and the grown body."""
+    """One side of one session: pins the replica, the cache slot and the grown body. "": a question by itself, nothing is kept for it."""
     form: Form
     """CHAT (turns as messages) or TRANSCRIPT (the session as text, the reply begun)."""
     messages: Sequence[Message]
-    """A system message, then turns or labelled lines. Grows at the end only, from request to request of a thread."""
+    """A system message, then turns or labelled lines. Grows at the end only, from request to request of a thread. An empty
+    system message is not sent."""
     sampling: Sampling
     seed: int
     """In [0, 2**31)."""
@@ -52,6 +53,14 @@ class Request:
     constraint: Constraint | None = None
     logprobs: int = 0
     """Ask for the log-probabilities of so many tokens at each place; 0: none."""
+    route: str = ""
+    """What picks the replica of a question that has no thread: the same for all questions of a conversation."""
+    language: Language | None = None
+    """Of the session, where that is known."""
+    lora: str = ""
+    """Path of a GGUF adapter that a `local:` model answers with; it must be one of those that the backend was made with."""
+    own: Mapping[str, Any] | None = None
+    """Asked through the model's own `.chat()` (`hf:`, remote code), with these parameters besides the sampling. None: as any other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +71,15 @@ class Reply:
     call: Call
     chances: tuple[TokenChances, ...] = ()
     """Of the last tokens, where the request asked for them and the server gave them; at most `KEPT_CHANCES`."""
+
+
+class Chunk(NamedTuple):
+    """A piece of a reply on its way."""
+
+    text: str
+    """What has come since the chunk before; may be "" in the last one only."""
+    reply: Reply | None = None
+    """The whole reply with its call, in the last chunk and nowhere else. Its text is all chunks joined, stripped."""
 
 
 KEPT_CHANCES = 24
@@ -88,6 +106,18 @@ class ChatBackend(Protocol):
         Raises:
             BackendError: The call failed for good.
             EndpointError: The endpoint never answered, or stayed away longer than the patience.
+        """
+        ...
+
+    def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        """Yield one non-empty reply as it comes: at least one chunk with text, then the last one with the whole reply.
+
+        Transient faults are tried again until the first word has come; after that, a break is final. Closing the
+        generator (`aclose`) or cancelling whoever waits for it ends the call at the model too.
+
+        Raises:
+            BackendError: The call failed for good, or broke off in the middle (kind "broken").
+            EndpointError: As for `reply`.
         """
         ...
 

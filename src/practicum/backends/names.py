@@ -36,8 +36,8 @@ PRESETS: Mapping[str, Preset] = {
     "ollama": Preset(address="http://localhost:11434/v1", key=None, about="Ollama on this machine"),
     "vllm": Preset(address="http://localhost:8000/v1", key=None, about="vLLM on this machine"),
 }
-LOCAL, SCRIPT = "local", "script"
-BACKENDS = (*PRESETS, LOCAL, SCRIPT)
+LOCAL, HF, BOT, SCRIPT = "local", "hf", "bot", "script"
+BACKENDS = (*PRESETS, LOCAL, HF, BOT, SCRIPT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,29 @@ class SlowError(TransportError):
     """The time for one attempt is over."""
 
 
+class Incoming(Protocol):
+    """An answer that is still coming."""
+
+    status: int
+    headers: Mapping[bytes, bytes]
+    """Those of KEPT_HEADERS that came; names lower-case."""
+
+    async def read(self) -> bytes:
+        """Return what has come since the last call, waiting for something if nothing has; b"" once the body is at its end.
+
+        What came in several pieces while nobody read is returned as one. A sender that is faster than the reader is held back.
+
+        Raises:
+            BrokenError: The connection broke before the body was at its end.
+            SlowError: Nothing came for `timeout` seconds.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give the connection back if the body was read to its end, else break it: the server notices. Safe to repeat."""
+        ...
+
+
 class Transport(Protocol):
     """A pool of connections to one address."""
 
@@ -64,6 +87,19 @@ class Transport(Protocol):
             NotSentError: No connection could be made.
             BrokenError: The connection broke before the answer was whole.
             SlowError: The time is over.
+        """
+        ...
+
+    async def open(self, target: str, body: Body, *, timeout: float) -> Incoming:  # noqa: ASYNC109 - as above
+        """Post `body` and return once the answer's head is there; its body is read piece by piece. `close` must follow.
+
+        Args:
+            target: Path below the address.
+            body: JSON in pieces; it must not change until the head is there.
+            timeout: Seconds without a sign of the server, before the head or between two pieces.
+
+        Raises:
+            NotSentError, BrokenError, SlowError: As for `send`.
         """
         ...
 
@@ -109,12 +145,13 @@ def read_address(url: str) -> Address:
     return Address(parts.scheme, parts.hostname, port or default, parts.path.rstrip("/"))
 
 
-def open_transport(url: str, key: str | None) -> Transport:
+def open_transport(url: str, key: str | None, headers: Mapping[str, str] | None = None) -> Transport:
     """Return the transport for a base URL: our own pool for plain HTTP, aiohttp for https or where a proxy is set.
 
     Args:
         url: Base URL, e.g. `http://127.0.0.1:8000/v1`.
         key: Sent as a bearer token, where there is one.
+        headers: Sent with every request besides.
     """
     address = read_address(url)
     proxied = address.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(address.host)

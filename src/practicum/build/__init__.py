@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from practicum.build.runs import Plan, hold_run, plan_run
@@ -10,18 +11,38 @@ from practicum.build.seats import Seat
 if TYPE_CHECKING:
     from practicum.build.arena import hold_arena
     from practicum.build.arena_plan import ArenaPlan, plan_arena
+    from practicum.build.bots import MadeBot, make_bot
+    from practicum.build.serving import GatewayPlan, hold_gateway, plan_gateway
 
-__all__ = ["ArenaPlan", "Plan", "Seat", "hold_arena", "hold_run", "plan_arena", "plan_run"]
+__all__ = [
+    "ArenaPlan",
+    "GatewayPlan",
+    "MadeBot",
+    "Plan",
+    "Seat",
+    "hold_arena",
+    "hold_gateway",
+    "hold_run",
+    "make_bot",
+    "plan_arena",
+    "plan_gateway",
+    "plan_run",
+]
+
+_LATER = {
+    "hold_arena": "arena",
+    "ArenaPlan": "arena_plan",
+    "plan_arena": "arena_plan",
+    "MadeBot": "bots",
+    "make_bot": "bots",
+    "GatewayPlan": "serving",
+    "hold_gateway": "serving",
+    "plan_gateway": "serving",
+}
+"""Names to their modules. A simulation begins at once: it loads neither the arena nor the gateway."""
 
 
 def __getattr__(name: str) -> Any:
-    # A simulation begins at once: it does not load the arena.
-    if name == "hold_arena":
-        from practicum.build.arena import hold_arena
-
-        return hold_arena
-    if name in ("ArenaPlan", "plan_arena"):
-        from practicum.build import arena_plan
-
-        return getattr(arena_plan, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"practicum.build.{_LATER[name]}"), name)

@@ -143,7 +143,7 @@ def hold_arena(
             if run is not None:
                 store.note(run, text, time.time())
 
-        backends = Backends(plan.config, plan.seats, notify)
+        backends = Backends(plan.config, [seat.source for seat in plan.seats], notify)
         bench = _bench(plan, backends)
         progress.in_flight = backends.under_way
         backends.make_room()

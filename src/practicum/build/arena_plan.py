@@ -18,7 +18,8 @@ from practicum.arena import (
 )
 from practicum.arena.orders import MOST_FOR_ALL
 from practicum.backends import local_samplers
-from practicum.build.seats import Seat, bundled, take_seat
+from practicum.build.prompting import bundled
+from practicum.build.seats import Seat, take_seat
 from practicum.core import (
     LANGUAGES,
     Ending,
@@ -94,7 +95,7 @@ class ArenaPlan:
             "ending": config.ending.model_dump(mode="json"),
             "check": config.check.model_dump(mode="json"),
             "samplers": {
-                seat.participant.digest: local_samplers(seat.participant.form, steady=seat.role == SUPERVISOR)
+                seat.participant.digest: local_samplers(seat.asked_in, steady=seat.role == SUPERVISOR)
                 for seat in self.seats
                 if seat.weights is not None
             },

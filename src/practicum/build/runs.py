@@ -9,7 +9,8 @@ from typing import Any
 
 from practicum.backends import LOCAL_SAMPLERS
 from practicum.build.backends import Backends
-from practicum.build.seats import Seat, prompts_for, take_seat
+from practicum.build.prompting import prompts_for
+from practicum.build.seats import Seat, take_seat
 from practicum.core import Form, Language, Profile, Speaker, digest_of, session_key
 from practicum.core.version import VERSION
 from practicum.engine import (
@@ -57,9 +58,7 @@ class Plan:
             "check": config.check.model_dump(mode="json"),
             "stop_on_risk": config.stop_on_risk,
             "seed": config.seed,
-            "samplers": {
-                str(speaker): LOCAL_SAMPLERS[seat.participant.form] for speaker, seat in self.seats.items() if seat.weights is not None
-            },
+            "samplers": {str(speaker): LOCAL_SAMPLERS[seat.asked_in] for speaker, seat in self.seats.items() if seat.weights is not None},
         }
 
     @property
@@ -183,7 +182,7 @@ def hold_run(
             progress.notes.append(text)
             store.note(run, text, time.time())
 
-        backends = Backends(plan.config, list(plan.seats.values()), notify)
+        backends = Backends(plan.config, [seat.source for seat in plan.seats.values()], notify)
         planned = {session.key: session.profile for session in plan.sessions()}
         store.plan_sessions(run, plan.sessions())
         due = [Appointment(owed.id, owed.key, planned[owed.key]) for owed in store.owed_sessions(run) if owed.key in planned]

@@ -1,4 +1,4 @@
-"""One chair each: a configured model becomes a participant with its prompts, every name resolved."""
+"""One chair each: a configured model or bot becomes a participant with its prompts, every name resolved."""
 
 from __future__ import annotations
 
@@ -6,23 +6,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from practicum.backends import (
-    TEMPLATES,
-    ModelName,
-    file_identity,
-    find_key,
-    find_model,
-    is_present,
-    model_path,
-    read_gguf,
-    read_model_name,
-    rule_identity,
-    template_for,
-)
-from practicum.core import LANGUAGES, Form, Language, Participant, Profile, PromptRef, Sampling, Speaker
+from practicum.backends import TEMPLATES, ModelName, read_model_name
+from practicum.build.bots import make_bot
+from practicum.build.models import ModelSource, find_source
+from practicum.build.prompting import prompts_for
+from practicum.core import Form, Language, Participant, Profile, PromptRef, Sampling, Speaker
 from practicum.engine import ChairConfig
-from practicum.errors import ConfigError, ModelFileError
-from practicum.roles import Prompt, load_prompt, read_prompt_file
+from practicum.errors import ConfigError
+from practicum.roles import Prompt
+from practicum.serve import Bot, find_bot
+
+BOTS_OWN = ("form", "template", "temperature", "top_p", "max_tokens")
+"""Keys of a chair that a bot's file decides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,20 +27,40 @@ class Seat:
     role: str
     """client, counselor, supervisor."""
     config: ChairConfig
-    model: ModelName
+    source: ModelSource
+    """The model: for a bot, the one behind it."""
     participant: Participant
     prompts: Mapping[Language, Prompt]
-    weights: Path | None = None
-    """The file of a local model."""
+    """Empty for a bot that is given no instruction."""
+    bot: Bot | None = None
+
+    @property
+    def model(self) -> ModelName:
+        """The model's name."""
+        return self.source.name
+
+    @property
+    def weights(self) -> Path | None:
+        """The file of a local model."""
+        return self.source.weights
+
+    @property
+    def asked_in(self) -> Form:
+        """The form in which the model itself is asked."""
+        if self.bot is None:
+            return self.participant.form
+        return Form.TRANSCRIPT if self.bot.raw else Form.CHAT
 
     def render(self, profile: Profile, max_exchanges: int) -> str:
         """Return the system prompt for a session with this client; only the client's own side is given the profile."""
+        if self.bot is not None:
+            return self.bot.system(profile.language, max_exchanges)
         story = {"profile": profile.text, "facts": profile.facts} if self.role == Speaker.CLIENT else {}
         return self.prompts[profile.language].render(language=profile.language, max_exchanges=max_exchanges, **story)
 
 
 def take_seat(role: str, config: ChairConfig, *, more: Iterable[PromptRef] = ()) -> Seat:
-    """Resolve model, key, form, template and prompts of one chair.
+    """Resolve model or bot, key, form, template and prompts of one chair.
 
     Args:
         role: client, counselor, supervisor.
@@ -57,54 +72,40 @@ def take_seat(role: str, config: ChairConfig, *, more: Iterable[PromptRef] = ())
         ModelFileError: The weights of a local model are not on this machine.
     """
     model = read_model_name(config.model)
-    form, template, identity, weights = Form.CHAT, "plain", model.identity, None
-    if model.backend == "local":
-        form, template, identity, weights = _resolve_local(model.name)
-    elif model.backend == "script":
-        identity = f"script:{rule_identity(model.name)}"
-    for address in model.addresses:
-        find_key(model, address, variable=config.key)
-    form = config.form or form
-    template = config.template or template
+    if model.backend == "bot":
+        return _seat_bot(role, config, model.name)
+    source = find_source(model, key=config.key)
+    form = config.form or source.form
+    template = config.template or source.template
     if template not in TEMPLATES:
         raise ConfigError(f"{role}.template: {template!r} is not one of {', '.join(TEMPLATES)}")
     prompts = prompts_for(role, form, config.prompt)
     participant = Participant(
         role=role,
-        model=identity,
+        model=source.identity,
         form=form,
         prompts=tuple(sorted({*more, *(prompt.ref for prompt in prompts.values())}, key=lambda ref: ref.id)),
         sampling=Sampling(temperature=config.temperature, top_p=config.top_p, max_tokens=config.max_tokens),
         template=template if form is Form.TRANSCRIPT else "",
     )
-    return Seat(role=role, config=config, model=model, participant=participant, prompts=prompts, weights=weights)
+    return Seat(role=role, config=config, source=source, participant=participant, prompts=prompts)
 
 
-def _resolve_local(name: str) -> tuple[Form, str, str, Path]:
-    """Return form, template, identity and file of a local model, from the catalog or by path."""
-    if name.endswith(".gguf"):
-        path = Path(name)
-        return Form.CHAT, template_for(read_gguf(path).chat_template), f"local:{file_identity(path)}", path
-    model = find_model(name)
-    if not is_present(model):
-        raise ModelFileError(f"model local:{name} is not on this machine yet; `practicum models pull {name}` fetches it")
-    return model.form, model.template, f"local:{name}", model_path(model)
-
-
-def bundled(role: str, form: Form) -> Mapping[Language, Prompt]:
-    """Return a role's own prompt in every language."""
-    return {language: load_prompt(role, language, form) for language in LANGUAGES}
-
-
-def prompts_for(role: str, form: Form, prompt: Path | None) -> Mapping[Language, Prompt]:
-    """Return the bundled prompts of a name, `bundled:person-centred`, or those in a user's file; None: the role's own."""
-    if prompt is None:
-        return bundled(role, form)
-    kind, colon, name = str(prompt).partition(":")
-    if colon and kind == "bundled":
-        return {language: load_prompt(role, language, form, name) for language in LANGUAGES}
-    return _own(role, form, prompt)
-
-
-def _own(role: str, form: Form, path: Path) -> Mapping[Language, Prompt]:
-    return {language: read_prompt_file(path, role=role, language=language, form=form) for language in LANGUAGES}
+def _seat_bot(role: str, config: ChairConfig, name: str) -> Seat:
+    if role != Speaker.COUNSELOR:
+        raise ConfigError(f"{role}.model: bot:{name} is a counselor and cannot be a {role}; name a model")
+    if given := [key for key in BOTS_OWN if key in config.model_fields_set]:
+        raise ConfigError(
+            f"{role}.{given[0]}: bot:{name} decides that itself; "
+            f"`practicum bots new NAME --from {name}` writes a bot file of your own to change"
+        )
+    made = make_bot(find_bot(name), prompt=None if config.prompt is None else str(config.prompt))
+    bot = made.bot
+    participant = Participant(
+        role=role,
+        model=f"bot:{bot.name}#{bot.digest}",
+        form=Form.CHAT,  # to whoever asks; what its model is shown is in the digest
+        prompts=tuple(sorted({prompt.ref for prompt in bot.prompts.values()}, key=lambda ref: ref.id)),
+        sampling=bot.sampling,
+    )
+    return Seat(role=role, config=config, source=made.source, participant=participant, prompts=bot.prompts, bot=bot)

@@ -23,6 +23,7 @@ from practicum.cli.profiles import profiles
 from practicum.cli.prompts import prompts
 from practicum.cli.rank import rank
 from practicum.cli.runs import runs
+from practicum.cli.serve import serve
 from practicum.cli.show import show
 from practicum.cli.simulate import simulate
 from practicum.core.version import VERSION
@@ -74,7 +75,7 @@ def _practicum(
     """
 
 
-for _verb in (demo, simulate, arena, rank, runs, show, export, prompts, doctor):
+for _verb in (demo, simulate, arena, rank, serve, runs, show, export, prompts, doctor):
     app.command()(_verb)
 app.add_typer(profiles)
 app.add_typer(models)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from practicum.backends import ModelName
 
 PACKAGES = (
-    "aiohttp", "alembic", "httptools", "jinja2", "numpy", "orjson", "pip", "pydantic", "rich", "sqlalchemy", "typer", "uvloop", "xllamacpp",
+    "aiohttp", "alembic", "fastapi", "httptools", "jinja2", "numpy", "orjson", "pip", "prometheus-client", "pydantic", "rich", "sqlalchemy",
+    "typer", "uvicorn", "uvloop", "xllamacpp",
 )  # fmt: skip
 ANSWER_SECONDS = 5.0
 LITTLE_DISK, TOO_LITTLE_DISK = 2_000_000_000, 100_000_000
@@ -133,6 +134,10 @@ def check_model(text: str) -> Iterator[Finding]:
         model = read_model_name(text)
         if model.backend == "local":
             yield _check_weights(model)
+        elif model.backend == "hf":
+            yield from _check_transformers(model)
+        elif model.backend == "bot":
+            yield from _check_bot(model)
         elif model.backend == "script":
             read_rule(model.name)
             yield Finding("ok", f"{model.identity}: can be read")
@@ -154,6 +159,34 @@ def _check_weights(model: ModelName) -> Finding:
     if not is_present(known):
         return Finding("fail", f"{model.identity}: its weights are not here; `practicum models pull {known.name}` fetches them")
     return Finding("ok", f"{model.identity}: {model_path(known)}" + (f" ({known.note})" if known.note else ""))
+
+
+def _check_transformers(model: ModelName) -> Iterator[Finding]:
+    """Look for the libraries of an `hf:` model and, where it is a folder or file, for that."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = []
+    for name, how in (("torch", "install the build that fits your machine"), ("transformers", "pip install 'practicum[hf]'")):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            yield Finding("fail", f"{model.identity}: package {name} is missing; {how}")
+    path = Path(model.name)
+    if path.exists():
+        found.append("its files are here")
+    elif path.suffix or path.is_absolute() or model.name.count("/") != 1:
+        yield Finding("fail", f"{model.identity}: there is no such folder or file; a hub id looks like OWNER/NAME")
+    else:
+        found.append("fetched from the hub at first use, unless transformers has it already")
+    yield Finding("ok", f"{model.identity}: {', '.join(found)}")
+
+
+def _check_bot(model: ModelName) -> Iterator[Finding]:
+    from practicum.serve import find_bot
+
+    bot = find_bot(model.name)
+    yield Finding("ok", f"bot:{bot.name}: can be read; it answers with {bot.model.name}")
+    yield from check_model(bot.model.name)
 
 
 def _check_server(model: ModelName, address: str, key: str | None) -> Finding:

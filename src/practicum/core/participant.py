@@ -33,11 +33,11 @@ class Form(StrEnum):
 class Sampling:
     """How the next token is drawn. The defaults are the paper's (Qiu & Lan 2024)."""
 
-    temperature: float = 1.0
-    """0 to 2; 0 is greedy."""
-    top_p: float = 1.0
+    temperature: float | None = 1.0
+    """0 to 2; 0 is greedy. None, here and below: the model's or its server's own default."""
+    top_p: float | None = 1.0
     """Above 0, up to 1."""
-    max_tokens: int = 500
+    max_tokens: int | None = 500
     """Most tokens of one reply, reasoning included; at least 1."""
 
 

@@ -106,6 +106,21 @@ class LocalConfig(Section):
     """None: the cores that are free."""
 
 
+class HfConfig(Section):
+    """Models by transformers in this process (`hf:`). Free to change from one command to the next."""
+
+    device: Text = "auto"
+    """cpu, cuda, cuda:1, mps …; auto: the first GPU if there is one."""
+    dtype: Text = "auto"
+    """float32, bfloat16, float16; auto: the bot's, else what the weights are stored in (float32 on a CPU)."""
+    batch: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Requests that are run together at most."""
+    caches: Annotated[int, Field(ge=0, le=10_000)] = 64
+    """Conversations whose computed prompts are kept."""
+    trust_remote_code: bool = False
+    """Run Python code that comes with a model, where its bot file says so too."""
+
+
 class PriceConfig(Section):
     """What tokens cost, to be shown; per million."""
 
@@ -114,7 +129,18 @@ class PriceConfig(Section):
     currency: Text = "USD"
 
 
-class SessionsConfig(Section):
+class CallsConfig(Section):
+    """How models are asked, whatever for. Free to change from one command to the next."""
+
+    at_once: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """Calls in flight; none: what the endpoints take, from 8 up to 256, or what the local slots allow."""
+    call: CallConfig = CallConfig()
+    endpoint: LimitConfig = LimitConfig()
+    local: LocalConfig = LocalConfig()
+    hf: HfConfig = HfConfig()
+
+
+class SessionsConfig(CallsConfig):
     """What holds for any run of sessions, whoever speaks."""
 
     run: Text | None = None
@@ -127,15 +153,10 @@ class SessionsConfig(Section):
     """Sessions a profile."""
     max_exchanges: Annotated[int, Field(ge=1, le=10_000)] = 50
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    at_once: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    """Calls in flight; none: what the endpoints take, from 8 up to 256, or what the local slots allow."""
     stop_on_risk: bool = False
     """End a session at the first turn that trips the risk detector."""
     ending: EndingConfig = EndingConfig()
     check: CheckConfig = CheckConfig()
-    call: CallConfig = CallConfig()
-    endpoint: LimitConfig = LimitConfig()
-    local: LocalConfig = LocalConfig()
     prices: PriceConfig = PriceConfig()
 
 

@@ -87,7 +87,15 @@ class ModelVoice:
     __slots__ = ("_chair", "_labels", "_opening", "_said", "_system", "_thread")
 
     def __init__(
-        self, chair: Chair, *, key: str, system: str, labels: Mapping[Speaker, str], opening: str | None = None, seat: str = ""
+        self,
+        chair: Chair,
+        *,
+        key: str,
+        system: str,
+        labels: Mapping[Speaker, str],
+        opening: str | None = None,
+        seat: str = "",
+        pinned: bool = True,
     ) -> None:
         """Seat a model.
 
@@ -98,9 +106,10 @@ class ModelVoice:
             labels: What stands before each side's words in a transcript.
             opening: Said as the session's first turn without asking the model.
             seat: Tells apart those who share a chair of the session; names its threads to a backend.
+            pinned: False: every reply is a question by itself, and nothing is kept for the next.
         """
         self._chair = chair
-        self._thread = f"{key}/{seat or chair.speaker}"
+        self._thread = f"{key}/{seat or chair.speaker}" if pinned else ""
         self._system = system
         self._labels = labels
         self._opening = opening
@@ -135,7 +144,8 @@ class ModelVoice:
 
     def release(self) -> None:
         """Let the backend forget this side of the session."""
-        self._chair.backend.release(self._thread)
+        if self._thread:
+            self._chair.backend.release(self._thread)
 
     def _faults(self, text: str, session: SessionView) -> tuple[Fault, ...]:
         return check_reply(
@@ -164,6 +174,8 @@ class ModelVoice:
             cue="" if chat else self._labels[speaker].rstrip(),
             stop=() if chat else ("\n", *(label.rstrip() for label in self._labels.values())),
             template=participant.template or "plain",
+            route=session.key,
+            language=session.language,
         )
 
     def _messages(self, session: SessionView) -> Sequence[Message]:
