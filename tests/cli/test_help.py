@@ -25,6 +25,8 @@ Commands:
   simulate  Hold a session for every client profile, in a durable store.
   arena     Let counselors compete for each reply of a session, under supervisors.
   rank      Print the judge card of a run's choices, then the ranking of its counselors.
+  serve     Serve bots, and simulated clients, to anything that speaks OpenAI's protocol.
+  chat      Talk to a bot, or counsel a simulated client; /help lists the commands inside.
   runs      List the runs in a store.
   show      Show a run's sessions, or one session word for word.
   export    Write a run's sessions or choices into files, and say what was left out.
@@ -32,6 +34,8 @@ Commands:
   doctor    Check machine, store and models, and say what to do.
   profiles  Look into files of client profiles.
   models    List, fetch and check the local models.
+  bots      List, show, check and begin bots: counselors as data files.
+  keys      Make, list and revoke the API keys of a gateway.
   import    Take in what was made elsewhere.
 """),
     "demo": snapshot("""\

@@ -1,6 +1,7 @@
 """A bot behind an API: bots as data, and the gateway that lets anything that speaks OpenAI's protocol talk to them.
 
-The gateway itself (`practicum.serve.app`, `practicum.serve.server`) is imported by its name: FastAPI takes longer to load than all the rest.
+The gateway itself (`practicum.serve.app`, `practicum.serve.server`) is imported by its name: FastAPI takes longer to load than
+all the rest.
 """
 
 from collections.abc import Mapping
