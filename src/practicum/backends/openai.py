@@ -102,7 +102,7 @@ class OpenAIBackend:
                 yield Chunk(said)
                 said = await heard.next()
             reply = self._reply(request, heard.answered(), attempt)
-            pass  # whoever takes the last chunk may take its time
+            heard.close()  # whoever takes the last chunk may take its time
             yield Chunk("", reply)
         except (TransportError, MalformedError, EventError) as problem:
             raise BackendError(f"{self.model}: the answer broke off in the middle ({problem})", kind="broken") from problem

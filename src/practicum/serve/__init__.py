@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from practicum.serve.bot import Bot, BotBackend
 from practicum.serve.bot_file import BotFile, bundled_bots, find_bot, read_bot
 from practicum.serve.config import ServeConfig
+from practicum.serve.crisis import countries, crisis_text
 from practicum.serve.service import Asked, Service
 from practicum.serve.services import BotService, ClientService
 
@@ -26,6 +27,8 @@ __all__ = [
     "ServeConfig",
     "Service",
     "bundled_bots",
+    "countries",
+    "crisis_text",
     "find_bot",
     "read_bot",
 ]
