@@ -50,6 +50,14 @@ class Person:
         """Press keys."""
         os.write(self._terminal, text.encode())
 
+    def interrupts(self, text: str) -> None:
+        """Press Ctrl-C at the prompt until a text turns up: CPython misses one that comes between a prompt and the waiting behind it."""
+        while self._seen.find(text.encode(), self._read_to) < 0:
+            self.types("\x03")
+            while select.select([self._terminal], [], [], 2)[0] and self._read():
+                pass
+        self.sees(text)
+
     def says(self, line: str, *, at: str = "") -> None:
         """Wait for the prompt, then say a line."""
         self.sees(at or self.prompt)
@@ -198,14 +206,12 @@ def test_ctrl_c_cuts_a_reply_and_at_the_prompt_asks_before_it_leaves(desk: Desk,
     person.types("\x03")
     person.sees("cut short")
     person.sees(person.prompt)
-    person.types("\x03")
-    person.sees("Ctrl-C again")
+    person.interrupts("Ctrl-C again")
     fake_server.set(stream_chunks=0)
     person.says("/retry")
     person.sees("Counselor: ")
     person.sees(person.prompt)
-    person.types("\x03")
-    person.sees("Ctrl-C again")
+    person.interrupts("Ctrl-C again")
     person.sees(person.prompt)
     person.types("\x03")
     assert person.leaves() == 0

@@ -299,7 +299,7 @@ async def test_nothing_is_kept_of_what_was_written(store: Store) -> None:
         await store.append(1, claim.epoch, turn(index))
     gc.collect()
     # The thread's own variables may still name the last group.
-    assert sum(isinstance(thing, Append) for thing in gc.get_objects()) <= 1
+    assert sum(type(thing) is Append for thing in gc.get_objects()) <= 1
 
 
 # ── what is kept before its turn ─────────────────────────────────────────────────────────────────────────────────────

@@ -89,7 +89,6 @@ def _chat_text(request: Request, weights: Weights) -> str:
 
 
 def _transcript_text(request: Request) -> str:
-    template = TEMPLATES[request.template]
     tail = [] if request.tail is None else [request.tail]
     system, *lines = (message.content for message in (*request.messages, *tail))
-    return template.before + system + template.between + "\n".join(lines) + template.after + request.cue
+    return TEMPLATES[request.template].fill(system, lines, request.cue)

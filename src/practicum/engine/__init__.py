@@ -1,6 +1,7 @@
 """One session, then many, held to their end."""
 
 from practicum.engine.config import (
+    CallConfig,
     CallsConfig,
     ChairConfig,
     CheckConfig,
@@ -22,6 +23,7 @@ from practicum.engine.session import Journal, Notebook, OpenSession, Voice, hold
 
 __all__ = [
     "Appointment",
+    "CallConfig",
     "CallsConfig",
     "Cast",
     "ChairConfig",

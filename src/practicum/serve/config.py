@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from practicum.core import Language
-from practicum.engine import CallsConfig, Section, Text
+from practicum.engine import CallConfig, CallsConfig, Section, Text
 
 Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
@@ -36,6 +36,8 @@ class BoundsConfig(Section):
 class ServeConfig(CallsConfig):
     """The gateway."""
 
+    call: CallConfig = CallConfig(timeout=120.0, budget=120.0)
+    """A caller waits for less than a run does."""
     host: Text = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     """0: any free port."""
