@@ -16,7 +16,7 @@ import sys
 import time
 import urllib.parse
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, cast
 
@@ -58,8 +58,8 @@ class Target:
         if stream:
             asked["stream_options"] = {"include_usage": True}
         body = orjson.dumps(asked)
-        head = f"POST {self.path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        return head.encode() + body
+        head = f"POST {self.path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nContent-Type: application/json"
+        return f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 class Caller(asyncio.Protocol):
@@ -75,6 +75,7 @@ class Caller(asyncio.Protocol):
         self._wanted = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the connection."""
         self.transport = cast("asyncio.Transport", transport)
 
     def ask(self, message: bytes) -> asyncio.Future[int]:
@@ -91,9 +92,11 @@ class Caller(asyncio.Protocol):
         return self._enough
 
     def data_received(self, data: bytes) -> None:
+        """Feed the parser, which calls the two below."""
         self._parser.feed_data(data)
 
     def on_body(self, body: bytes) -> None:
+        """Keep a piece of the answer."""
         if not self.body:
             self.first = time.perf_counter()
         self.body.append(body)
@@ -102,12 +105,13 @@ class Caller(asyncio.Protocol):
             self._enough = None
 
     def on_message_complete(self) -> None:
+        """End the question."""
         if self._over is not None:
             self._over.set_result(self._parser.get_status_code())
             self._over = None
-        self._parser = httptools.HttpResponseParser(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Fail whoever waits."""
         problem = LoadError(f"the connection broke: {exc or 'closed by the server'}")
         for waiting in (self._over, self._enough):
             if waiting is not None and not waiting.done():
@@ -245,25 +249,25 @@ async def leave(target: Target, stats_port: int, times: int, after: Sequence[int
         if events:
             await asyncio.wait_for(caller.events(events), PATIENCE)
         else:
-            await until(stats_port, lambda now: now["in_service"] > 0)
+            await until(stats_port, "in_service", 1)
         left, left_ns = time.perf_counter(), time.monotonic_ns()
         caller.transport.close()
         seen.count(successor, await asyncio.wait_for(successor.ask(target.message(2 * number + 1, stream=False)), PATIENCE))
         seen.next_s.append(time.perf_counter() - left)
         successor.transport.close()
-        noticed = await until(stats_port, lambda now, known=known: now["streams_cut"] > known)
+        noticed = await until(stats_port, "streams_cut", known + 1)
         seen.cut_s.append((noticed["last_cut_ns"] - left_ns) / 1e9)
     return seen
 
 
-async def until(stats_port: int, holds: Callable[[Mapping[str, float]], bool]) -> Mapping[str, float]:
-    """Return the fake server's counters once something holds of them."""
+async def until(stats_port: int, counter: str, least: float) -> Mapping[str, float]:
+    """Return the fake server's counters once one of them is at least so large."""
     for _ in range(3000):
         now = stats(stats_port)
-        if holds(now):
+        if now[counter] >= least:
             return now
         await asyncio.sleep(0.005)
-    raise LoadError(f"the fake server still tells {dict(stats(stats_port))}")
+    raise LoadError(f"waited in vain for {counter} >= {least:g}: {stats(stats_port)}")
 
 
 def stats(port: int) -> dict[str, float]:

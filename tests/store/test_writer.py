@@ -387,3 +387,53 @@ async def test_the_sessions_that_were_exported_for_training_tell_whom_was_learnt
     store.mark_exported("run", [], at=2.0)
     with pytest.raises(StoreError, match="no run 'nobody'"):
         store.mark_exported("nobody", keys, at=1.0)
+
+
+# ── what is taken back ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_turns_taken_back_are_gone_with_what_belonged_to_them(store: Store) -> None:
+    begin(store, 2)
+    one, two = await store.claim([1, 2], at=1.0)
+    for index, text in enumerate(("你好", "请说", "睡不好", "多久了？")):
+        await store.append(1, one.epoch, turn(index, text), [note(index)])
+    await store.keep(1, one.epoch, -1, [note(9)])
+    await store.append(2, two.epoch, turn(0, "Hello"), [note(5)])
+    await store.take_back(1, one.epoch, 2)
+    assert stored_texts(store) == ["你好", "请说"]
+    assert store.records("run", "1") == [(-1, note(9)), (0, note(0)), (1, note(1))]
+    assert [one.text for one in store.session("run", "2").turns] == ["Hello"]
+    assert store.records("run", "2") == [(0, note(5))]
+
+
+async def test_what_is_said_in_place_of_a_turn_taken_back_is_kept(store: Store) -> None:
+    begin(store)
+    (claim,) = await store.claim([1], at=1.0)
+    await store.append(1, claim.epoch, turn(0, "first"), [note(1)])
+    await store.take_back(1, claim.epoch, 0)
+    await store.append(1, claim.epoch, turn(0, "second"), [note(2)])
+    assert stored_texts(store) == ["second"]
+    assert store.records("run", "1") == [(0, note(2))]
+
+
+async def test_a_stale_writer_takes_nothing_back_and_harms_no_other(store: Store) -> None:
+    begin(store)
+    (old,) = await store.claim([1], at=1.0)
+    await store.append(1, old.epoch, turn(0), [note(1)])
+    (new,) = await store.claim([1], at=2.0)
+    with pytest.raises(StaleSessionError, match=r"session 1 has been claimed again since \(epoch 2, this writer holds 1\)"):
+        await store.take_back(1, old.epoch, 0)
+    assert store.records("run", "1") == [(0, note(1))]
+    await store.append(1, new.epoch, turn(1, "mine"))
+    assert stored_texts(store) == ["你好", "mine"]
+
+
+async def test_a_turn_is_gone_from_the_disk_once_take_back_returns(url: str, tmp_path: Path) -> None:
+    with Store.open(url) as store:
+        begin(store)
+        (claim,) = await store.claim([1], at=1.0)
+        await store.append(1, claim.epoch, turn(0))
+        await store.take_back(1, claim.epoch, 0)
+        connection = sqlite3.connect(tmp_path / "practicum.db")  # another connection sees what is committed
+        assert connection.execute("SELECT count(*) FROM turn").fetchone() == (0,)
+        connection.close()

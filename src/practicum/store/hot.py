@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, Dialect, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Dialect, bindparam, delete, func, insert, or_, select, update
 
 from practicum.core import Ending, Record, Turn
 from practicum.errors import PracticumError, StaleSessionError
@@ -200,12 +200,29 @@ def _do(connection: Connection, job: Work) -> None:
 def _staleness(connection: Connection, job: Append | Finish) -> StaleSessionError | None:
     """Return why a job wrote nothing; None if its epoch is the session's, so that its turn was there already."""
     with connection.begin():
-        epoch = connection.scalar(select(SESSION.c.epoch).where(SESSION.c.id == job.session_id))
-    if epoch == job.epoch:
+        return stale(connection, job.session_id, job.epoch)
+
+
+def stale(connection: Connection, session_id: int, epoch: int) -> StaleSessionError | None:
+    """Return what tells a writer that somebody has claimed its session since; None if nobody has."""
+    current = connection.scalar(select(SESSION.c.epoch).where(SESSION.c.id == session_id))
+    if current == epoch:
         return None
     return StaleSessionError(
-        f"session {job.session_id} has been claimed again since (epoch {epoch}, this writer holds {job.epoch}); nothing was written"
+        f"session {session_id} has been claimed again since (epoch {current}, this writer holds {epoch}); nothing was written"
     )
+
+
+def take_back(connection: Connection, session_id: int, epoch: int, index: int) -> None:
+    """Delete a session's turns from `index` on, with their records.
+
+    Raises:
+        StaleSessionError: Somebody has claimed the session since; nothing was deleted.
+    """
+    if (problem := stale(connection, session_id, epoch)) is not None:
+        raise problem
+    for table in (TURN, RECORD):
+        connection.execute(delete(table).where(table.c.session_id == session_id, table.c.idx >= index))
 
 
 def read_turns(connection: Connection, session_ids: Sequence[int]) -> dict[int, list[Turn]]:

@@ -26,7 +26,7 @@ from practicum.store.dialect import (
     parse_url,
     prepare_file,
 )
-from practicum.store.hot import CHUNK, Append, Finish, Take, chunks
+from practicum.store.hot import CHUNK, Append, Finish, Take, Work, chunks, take_back
 from practicum.store.owner import RunOwner
 from practicum.store.rows import Claim, OwedSession, PlannedSession, RunInfo, RunRecord, RunSummary
 from practicum.store.schema import ensure_schema
@@ -179,6 +179,19 @@ class Store:
         rows = record_rows(session_id, index, records)
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._writer.put(Append(waiter=waiter, session_id=session_id, epoch=epoch, row=None, records=rows))
+        await waiter
+
+    async def take_back(self, session_id: int, epoch: int, index: int) -> None:
+        """Delete a session's turns from `index` on, and what belongs to them; return once they are gone from the disk.
+
+        What a session holds as a whole (records of the index -1) stays, and so does its ending, if it has one.
+
+        Raises:
+            StaleSessionError: Somebody has claimed the session since; nothing was deleted.
+        """
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        work = partial(take_back, session_id=session_id, epoch=epoch, index=max(0, index))
+        self._writer.put(Work(waiter=waiter, work=work))
         await waiter
 
     async def finish(self, session_id: int, epoch: int, *, ending: Ending, failure: str = "", risk: Sequence[str] = (), at: float) -> None:
