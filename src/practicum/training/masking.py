@@ -103,8 +103,8 @@ def _render(tokenizer: Tokenizer, messages: Messages, *, cue: bool) -> str:
 def _rewrites(index: int, whole: str, part: str) -> str:
     at = next((i for i, (a, b) in enumerate(zip(whole, part, strict=False)) if a != b), min(len(whole), len(part)))
     return (
-        f"the model's chat template does not only append: with message {index + 1} it writes {part[at : at + 40]!r} where the whole session has "
-        f"{whole[at : at + 40]!r}; which tokens are the counselor's cannot be told"
+        f"the model's chat template does not only append: with message {index + 1} it writes {part[at : at + 40]!r} where the whole "
+        f"session has {whole[at : at + 40]!r}; which tokens are the counselor's cannot be told"
     )
 
 
