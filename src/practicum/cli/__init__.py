@@ -26,6 +26,7 @@ from practicum.cli.runs import runs
 from practicum.cli.serve import serve
 from practicum.cli.show import show
 from practicum.cli.simulate import simulate
+from practicum.cli.train import train
 from practicum.core.version import VERSION
 from practicum.errors import PracticumError
 
@@ -75,7 +76,7 @@ def _practicum(
     """
 
 
-for _verb in (demo, simulate, arena, rank, serve, runs, show, export, prompts, doctor):
+for _verb in (demo, simulate, arena, rank, train, serve, runs, show, export, prompts, doctor):
     app.command()(_verb)
 app.add_typer(profiles)
 app.add_typer(models)

@@ -1,6 +1,17 @@
 """One session, then many, held to their end."""
 
-from practicum.engine.config import CallsConfig, ChairConfig, CheckConfig, RunConfig, Section, SessionsConfig, Text, known_keys, read_config, read_tree
+from practicum.engine.config import (
+    CallsConfig,
+    ChairConfig,
+    CheckConfig,
+    RunConfig,
+    Section,
+    SessionsConfig,
+    Text,
+    known_keys,
+    read_config,
+    read_tree,
+)
 from practicum.engine.loop import run_desk
 from practicum.engine.moderator import Moderator, SessionRules
 from practicum.engine.progress import Progress, RunResult, Watcher
