@@ -14,8 +14,6 @@ from tests.training.tiny_models import tiny_model
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("trl")
-# peft and trl ask transformers by names that are going away.
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning")
 
 QUESTIONS = ["我最近总是睡不着。", "I keep waking up at four.", "工作上的事停不下来。", "My boss never listens."]
 
@@ -89,15 +87,15 @@ def test_a_training_that_was_cut_goes_on_along_the_same_curve(base: Path, tmp_pa
     rows = splits(tokenizer, tmp_path)
     whole = fine_tune(config(base, tmp_path / "whole", evaluations=5), str(base), tokenizer, *rows, lambda _: None).course
 
-    class Cut(Exception):
+    class CutError(Exception):
         pass
 
     def cut(course: Course) -> None:
         if course.step == 8:
-            raise Cut
+            raise CutError
 
     cut_config = config(base, tmp_path / "cut", evaluations=5)
-    with pytest.raises(Cut):
+    with pytest.raises(CutError):
         fine_tune(cut_config, str(base), tokenizer, *rows, cut)
     assert (tmp_path / "cut" / CHECKPOINTS / "checkpoint-6").is_dir()
     again = fine_tune(cut_config, str(base), tokenizer, *rows, lambda _: None)

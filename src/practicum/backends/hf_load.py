@@ -176,7 +176,11 @@ def _load_error(name: str, source: str, error: Exception, *, trusted: bool) -> E
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     if isinstance(error, ImportError):
         return ModelFileError(f"{name}: needs a package that is not installed: {first}")
-    what = "is the folder whole, its architecture known to this transformers" if Path(source).exists() else "is the id right, the hub within reach"
+    what = (
+        "is the folder whole, its architecture known to this transformers"
+        if Path(source).exists()
+        else "is the id right, the hub within reach"
+    )
     return ModelFileError(f"{name}: transformers cannot load {source} ({first}); {what}, and is there memory for it?")
 
 

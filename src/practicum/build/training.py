@@ -136,6 +136,11 @@ def _cache() -> Path:
     return model_path(CATALOG[0]).parent.with_name("bases")
 
 
+def base_folder(base: str) -> str:
+    """Return what `from_pretrained` takes for a base."""
+    return prepare_base(base, _cache())
+
+
 def hold_training(plan: TrainingPlan, watch: Watch) -> Trained:
     """Train, or go on where an earlier command was stopped, and put the result into service where that is possible at once.
 

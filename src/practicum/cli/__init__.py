@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from practicum.cli.arena import arena
 from practicum.cli.console import complain
+from practicum.cli.curate import curate
 from practicum.cli.demo import demo
 from practicum.cli.doctor import doctor
 from practicum.cli.export import export
@@ -76,7 +77,7 @@ def _practicum(
     """
 
 
-for _verb in (demo, simulate, arena, rank, train, serve, runs, show, export, prompts, doctor):
+for _verb in (demo, simulate, arena, rank, train, serve, runs, show, export, curate, prompts, doctor):
     app.command()(_verb)
 app.add_typer(profiles)
 app.add_typer(models)

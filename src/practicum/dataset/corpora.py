@@ -22,7 +22,9 @@ CHUNK = 1 << 20
 """Characters of a JSON list that are read at once."""
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".txt")
 """What is read of a folder."""
-EXPECTED = "expected a JSON list or JSON lines of conversations, a text with 来访者：/咨询师： or Client:/Counselor:, or a folder of such files"
+EXPECTED = (
+    "expected a JSON list or JSON lines of conversations, a text with 来访者：/咨询师： or Client:/Counselor:, or a folder of such files"
+)
 OURS = "manifest.json"
 
 _ROLE_KEYS, _TEXT_KEYS = ("role", "from", "speaker"), ("content", "value", "text")
@@ -70,8 +72,8 @@ def read_records(path: Path) -> Iterator[Record | Unread]:
 def digest_path(path: Path) -> str:
     """Return 64 hex digits over a file's bytes, or over names and bytes of what is read of a folder."""
     if not path.is_dir():
-        with path.open("rb") as file:
-            return file_digest(file, "sha256").hexdigest()
+        with path.open("rb") as data:
+            return file_digest(data, "sha256").hexdigest()
     whole = sha256()
     for file in _files_of(path):
         whole.update(f"{file.name}\0{digest_path(file)}\n".encode())

@@ -11,15 +11,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from practicum.errors import ConfigError
-
-if TYPE_CHECKING:
-    from rensa import RMinHash
 
 GRAM = 5
 HASHES = 128
@@ -47,9 +44,9 @@ def sign(texts: Sequence[str]) -> Signatures:
     return np.array(matrix.to_rows(), dtype=np.uint32)
 
 
-def _minhash() -> type[RMinHash]:
+def _minhash() -> Any:
     try:
-        from rensa import RMinHash
+        from rensa import RMinHash  # type: ignore[import-untyped]
     except ImportError as error:
         raise ConfigError("near-duplicates are looked for with the package rensa, which is not installed; pip install rensa") from error
     return RMinHash
@@ -62,11 +59,12 @@ def _hash_grams(text: str) -> NDArray[np.uint64]:
     # A character has 21 bits: three of them fill one word, two the next.
     first = codes[:size] | codes[1 : size + 1] << np.uint64(21) | codes[2 : size + 2] << np.uint64(42)
     second = codes[3 : size + 3] | codes[4 : size + 4] << np.uint64(21)
-    mixed = (first * _ODD) ^ (first >> np.uint64(29))
+    mixed: NDArray[np.uint64] = (first * _ODD) ^ (first >> np.uint64(29))
     mixed = (mixed + second) * _MIX[0]
     mixed ^= mixed >> np.uint64(32)
     mixed *= _MIX[1]
-    return mixed ^ (mixed >> np.uint64(29))
+    mixed ^= mixed >> np.uint64(29)
+    return mixed
 
 
 def similarity(row: NDArray[np.uint32], others: Signatures) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -184,3 +185,8 @@ def read_corpus(path: Path, *, bad: list[str] | None = None) -> Iterator[Convers
             yield found
     if bad is None and problems:
         raise RowsError(f"{path}: {len(problems):,} of {count:,} rows cannot be used", problems)
+
+
+def example_dialogues() -> Path:
+    """Return the 60 dialogues of SmileChat (CC0-1.0) that come with the package; `examples/LICENCE.md` says how they were chosen."""
+    return Path(str(files("practicum.dataset").joinpath("examples", "smilechat-60.jsonl")))

@@ -1,7 +1,7 @@
 """A model from a data set: masks, windows, the trainer, and the way back into service. torch and its kin are loaded where they are used."""
 
 from practicum.training.adapter_gguf import Adapter, merge, read_adapter, write_lora
-from practicum.training.bases import find_gguf, prepare_base
+from practicum.training.bases import find_gguf, merge_folder, prepare_base
 from practicum.training.config import TrainConfig, presets
 from practicum.training.factory import write_factory
 from practicum.training.masking import IGNORED, Encoded, encode
@@ -31,6 +31,7 @@ __all__ = [
     "find_systems",
     "fine_tune",
     "merge",
+    "merge_folder",
     "prefer",
     "prepare_base",
     "presets",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from practicum.backends import file_identity, find_model, is_present, model_path
 from practicum.errors import ConfigError, ModelFileError, TrainingError
+from practicum.training.quiet import quiet
 
 
 def find_gguf(base: str) -> Path | None:
@@ -46,7 +47,8 @@ def prepare_base(base: str, cache: Path) -> str:
     if not (folder / "config.json").exists():
         draft = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(draft, ignore_errors=True)
-        _unpack(file, draft)
+        with quiet():
+            _unpack(file, draft)
         draft.replace(folder)
     return str(folder)
 
@@ -56,7 +58,7 @@ def _unpack(file: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from practicum.backends.hf_load import tie_again
+    from practicum.backends.hf_load import _tie_again as tie_again
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name)
@@ -70,3 +72,33 @@ def _unpack(file: Path, folder: Path) -> None:
         del model.config.quantization_config
     model.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+def merge_folder(adapter: Path, base: str, out: Path) -> Path:
+    """Write the base with an adapter in it as a folder for transformers or vLLM.
+
+    Args:
+        adapter: A folder of PEFT's, of any kind that it can merge.
+        base: What `from_pretrained` takes, as `prepare_base` returns it.
+        out: The folder to be made.
+
+    Raises:
+        TrainingError: One of the two cannot be loaded, or they do not fit.
+    """
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    with quiet():
+        try:
+            model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+            merged = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+            tokenizer = AutoTokenizer.from_pretrained(adapter if (adapter / "tokenizer_config.json").exists() else base)
+        except (OSError, ValueError, KeyError, RuntimeError) as problem:
+            raise TrainingError(f"adapter {adapter} and base {base} do not go together: {str(problem).splitlines()[0]}") from None
+        draft = out.with_name(f".{out.name}.part")
+        shutil.rmtree(draft, ignore_errors=True)
+        merged.to(torch.bfloat16).save_pretrained(draft)
+        tokenizer.save_pretrained(draft)
+    draft.replace(out)
+    return out

@@ -55,7 +55,9 @@ class Rows:
         for at in range(0, len(mixed), group * GROUPS):
             near = sorted(mixed[at : at + group * GROUPS], key=lambda window: len(window.encoded.input_ids))
             steps += [near[start : start + group] for start in range(0, len(near), group)]
+        rest = [steps.pop(index) for index, step in enumerate(steps) if len(step) < group]  # at most one; inside, it would shift the others
         rng.shuffle(steps)
+        steps += rest
         return replace(self, windows=tuple(window for step in steps for window in step))
 
     def columns(self) -> dict[str, list[list[int]]]:

@@ -12,6 +12,7 @@ from typing import Any
 from practicum.errors import TrainingError
 from practicum.training.config import TrainConfig
 from practicum.training.preferences import Pairs
+from practicum.training.quiet import quiet
 from practicum.training.rows import Rows
 
 CHECKPOINTS = "checkpoints"
@@ -57,6 +58,7 @@ class Learnt:
     """The step that it went on after; 0: it began anew."""
 
 
+@quiet()
 def fine_tune(config: TrainConfig, base: str, tokenizer: Any, train: Rows, dev: Rows | None, watch: Watch) -> Learnt:
     """Train on sessions.
 
@@ -94,6 +96,7 @@ def fine_tune(config: TrainConfig, base: str, tokenizer: Any, train: Rows, dev: 
     return _run(config, trainer, tokenizer, course, evaluated=dev is not None)
 
 
+@quiet()
 def prefer(config: TrainConfig, base: str, tokenizer: Any, train: Pairs, dev: Pairs | None, watch: Watch) -> Learnt:
     """Train on preferences between two replies (DPO); arguments and errors as for `fine_tune`."""
     from datasets import Dataset

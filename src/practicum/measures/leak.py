@@ -1,0 +1,88 @@
+"""Words of a profile in the mouth of somebody who has not been told.
+
+No segmenter: a Chinese word is what two texts share, two characters and more. Ordinary words are left out by
+`instruments/common_words.toml`, and whatever is near something that was said before: 睡眠 is no news after 睡不着.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterator, Sequence
+from functools import cache
+from itertools import pairwise
+
+from practicum.core import Language, Speaker
+from practicum.measures.phrases import instrument
+
+_WORD = re.compile("[a-z]{4,}")
+_STEM = 5
+"""Letters by which English words are told apart: marry, married and marriage are one."""
+
+
+@cache
+def _common(language: Language) -> frozenset[str]:
+    return frozenset(_stem(word) if language == "en" else word for word in instrument("common_words")[language]["common"].split())
+
+
+@cache
+def _function() -> frozenset[str]:
+    return frozenset(instrument("common_words")["zh"]["function"])
+
+
+def _stem(word: str) -> str:
+    return word.removesuffix("s").removesuffix("ing").removesuffix("ed")[:_STEM]
+
+
+def untold_words(turns: Sequence[tuple[Speaker, str]], profile: str, language: Language) -> Iterator[tuple[int, list[str]]]:
+    """Yield each counselor turn that has words of the profile which nobody said before, by its index, with those words.
+
+    Args:
+        turns: The whole conversation, in its order.
+        profile: The client's story, and facts.
+        language: The conversation's.
+    """
+    return _untold_english(turns, profile) if language == "en" else _untold_chinese(turns, profile)
+
+
+def _untold_chinese(turns: Sequence[tuple[Speaker, str]], profile: str) -> Iterator[tuple[int, list[str]]]:
+    common, function = _common("zh"), _function()
+    theirs = {pair for pair in _pairs(profile) if pair not in common and function.isdisjoint(pair)}
+    said: set[str] = set()
+    known: set[str] = set()
+    for index, (speaker, text) in enumerate(turns):
+        pairs = _pairs(text)
+        if speaker is Speaker.COUNSELOR:
+            # A pair with a character that has been said is too near to what was told.
+            new = {pair for pair in theirs.intersection(pairs) - said if pair[0] not in known and pair[1] not in known}
+            if new:
+                yield index, _merged(new, text)
+        said.update(pairs)
+        known.update(text)
+
+
+def _pairs(text: str) -> list[str]:
+    return [a + b for a, b in pairwise(text) if "\u4e00" <= a <= "\u9fff" and "\u4e00" <= b <= "\u9fff"]
+
+
+def _merged(pairs: Container[str], text: str) -> list[str]:
+    """Return the stretches of a text that such pairs cover, each once."""
+    covered: list[tuple[int, int]] = []
+    for start in range(len(text) - 1):
+        if text[start : start + 2] in pairs:
+            if covered and covered[-1][1] > start:
+                covered[-1] = (covered[-1][0], start + 2)
+            else:
+                covered.append((start, start + 2))
+    return list(dict.fromkeys(text[start:end] for start, end in covered))
+
+
+def _untold_english(turns: Sequence[tuple[Speaker, str]], profile: str) -> Iterator[tuple[int, list[str]]]:
+    theirs = {_stem(word) for word in _WORD.findall(profile.lower())} - _common("en")
+    said: set[str] = set()
+    for index, (speaker, text) in enumerate(turns):
+        stems = {_stem(word): word for word in _WORD.findall(text.lower())}
+        if speaker is Speaker.COUNSELOR:
+            new = [word for stem, word in stems.items() if stem in theirs and stem not in said]
+            if new:
+                yield index, new
+        said.update(stems)

@@ -1,0 +1,105 @@
+"""What goes round: the same turn in nearly the same words, and text that loops within a turn."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from practicum.core import Language
+from practicum.measures.repeats import normal_form
+
+_MARKS = {"zh": "。！？；：,.!?;:… ", "en": ",!?;:…\n"}
+_MARK = {"zh": "，", "en": "."}
+_LETTER = re.compile(r"[^\W\d_]")
+_WORD = re.compile(r"[\w'’]+")
+
+SAME = 0.8
+"""Share of a turn's letters in clauses that were said before, from which on it is a repeat."""
+SHORTEST = {"zh": 11, "en": 30}
+"""Letters of a turn from which on it can be a repeat: 好的，谢谢您 may be said twice."""
+
+
+CLAUSE = 4
+"""Characters from which on a clause counts."""
+
+
+def count_repeats(turns: Iterable[str], language: Language) -> tuple[int, str]:
+    """Count one side's turns that say again what that side has said: at least four fifths of them, clause by clause.
+
+    Returns:
+        How many, and the first of them ("" without any).
+    """
+    said: set[str] = set()
+    repeats, first = 0, ""
+    shortest = SHORTEST[language]
+    turns = list(turns)
+    for number, clauses in enumerate(_clauses(turns, language)):
+        if said and not said.isdisjoint(clauses):
+            old = sum(len(clause) for clause in clauses if clause in said)
+            if old >= SAME * sum(map(len, clauses)) and len(normal_form(turns[number])) >= shortest:
+                repeats += 1
+                first = first or turns[number]
+        said.update(clauses)
+    return repeats, first
+
+
+def _clauses(turns: list[str], language: Language) -> list[list[str]]:
+    """Split turns into clauses of at least `CLAUSE` characters."""
+    text, mark = "\0".join(turns), _MARK[language]
+    if language == "en":
+        text = text.lower()
+    for other in _MARKS[language]:  # four times as fast as one regular expression
+        text = text.replace(other, mark)
+    return [[clause for clause in turn.split(mark) if len(clause) >= CLAUSE] for turn in text.split("\0")]
+
+
+def find_loop(text: str, language: Language, size: int, times: int) -> str:
+    """Return a run of `size` characters (English: words) that stands at least `times` times in the text; "" if none does.
+
+    Punctuation does not count. Runs do not overlap, and one without a letter (numbers) is none.
+    """
+    return _loop_of_words(text, size, times) if language == "en" else _loop_of_characters(text, size, times)
+
+
+def _loop_of_characters(text: str, size: int, times: int) -> str:
+    if len(text) < size * times:
+        return ""
+    if _twins(text) < (times - 2) * ((size - 1) // 2):
+        return ""
+    # Of `times` places two are equal modulo a stride below it: without a twin among every third piece there is no loop.
+    stride = max(1, min(times - 1, size - 1))
+    width = size - stride + 1
+    pieces = [text[start : start + width] for start in range(0, len(text) - width + 1, stride)]
+    if len(set(pieces)) == len(pieces):
+        return ""
+    text = normal_form(text)
+    tried: set[str] = set()
+    for start in range(len(text) - size * times + 1):
+        run = text[start : start + size]
+        if run not in tried:
+            tried.add(run)
+            if text.count(run, start) >= times and _LETTER.search(run):
+                return run
+    return ""
+
+
+def _twins(text: str) -> int:
+    """Count the pairs of characters, from every second character on, that stand there again; fast, for they are read as numbers."""
+    units = text.encode("utf-16-le", "surrogatepass")
+    pairs = memoryview(units[: len(units) & ~3]).cast("I")
+    return len(pairs) - len(set(pairs))
+
+
+def _loop_of_words(text: str, size: int, times: int) -> str:
+    words = _WORD.findall(text.lower())
+    if len(words) < size * times or len(set(words)) > len(words) - size * (times - 1):
+        return ""
+    last: dict[str, tuple[int, int]] = {}
+    for start in range(len(words) - size + 1):
+        run = " ".join(words[start : start + size])
+        seen, free = last.get(run, (0, 0))
+        if start >= free:
+            last[run] = (seen + 1, start + size)
+            if seen + 1 >= times and _LETTER.search(run):
+                return run
+    return ""
