@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 from practicum.core import Language
@@ -73,14 +74,11 @@ def _loop_of_characters(text: str, size: int, times: int) -> str:
     if len(set(pieces)) == len(pieces):
         return ""
     text = normal_form(text)
-    tried: set[str] = set()
-    for start in range(len(text) - size * times + 1):
-        run = text[start : start + size]
-        if run not in tried:
-            tried.add(run)
-            if text.count(run, start) >= times and _LETTER.search(run):
-                return run
-    return ""
+    runs = [text[start : start + size] for start in range(len(text) - size + 1)]
+    if len(runs) - len(set(runs)) < times - 1:
+        return ""
+    often = (run for run, count in Counter(runs).items() if count >= times)
+    return next((run for run in often if text.count(run) >= times and _LETTER.search(run)), "")
 
 
 def _twins(text: str) -> int:
