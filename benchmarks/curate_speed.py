@@ -112,12 +112,15 @@ def main() -> None:
     begun = time.perf_counter()
     report = curate(find_sources([options.corpus]), config, options.out)
     seconds = time.perf_counter() - begun
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    worker = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    own, worker = (usage.ru_maxrss for usage in usages)
+    cpu_s = [usage.ru_utime + usage.ru_stime for usage in usages]
     found = {
         "sessions": report.read,
         "seconds": seconds,
         "per_second": report.read / seconds,
+        "parent_cpu_s": cpu_s[0],
+        "workers_cpu_s": cpu_s[1],
         "rss_mib": (own + worker * (os.cpu_count() or 1)) / 1024,
         "parent_mib": own / 1024,
         "worker_mib": worker / 1024,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from practicum.dataset.curate_config import ChecksConfig, CurateConfig, SplitConfig
     from practicum.dataset.curated import CurateReport, SplitSize
     from practicum.dataset.curation import curate
+    from practicum.dataset.sessions_in import ImportedSessions, import_sessions
     from practicum.dataset.sources import Source, example_dialogues, find_sources, read_corpus
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "ExportReport",
     "Finding",
     "Format",
+    "ImportedSessions",
     "LeftOut",
     "Line",
     "Mend",
@@ -55,6 +57,7 @@ __all__ = [
     "export_run",
     "export_sessions",
     "find_sources",
+    "import_sessions",
     "mend",
     "read_corpus",
     "read_profiles",
@@ -69,6 +72,7 @@ _LATER = {
     "curate_config": ("ChecksConfig", "CurateConfig", "SplitConfig"),
     "curated": ("CurateReport", "SplitSize"),
     "curation": ("curate",),
+    "sessions_in": ("ImportedSessions", "import_sessions"),
     "sources": ("Source", "example_dialogues", "find_sources", "read_corpus"),
 }
 _MODULES = {name: module for module, names in _LATER.items() for name in names}

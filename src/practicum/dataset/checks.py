@@ -29,7 +29,9 @@ from practicum.measures import (
     is_closed,
     is_empty_praise,
     is_list,
+    is_plain_chinese,
     may_list,
+    may_loop,
     other_script,
     says_goodbye,
     speaks_as_model,
@@ -166,6 +168,10 @@ MOST: Final = 120
 """Characters of a detail."""
 
 
+_ENOUGH: Final = 400
+"""Characters of a client's turn that are counted: whoever says more has said something."""
+
+
 def _too_short(heard: _Heard, config: ChecksConfig) -> Finding | None:
     lines = heard.conversation.lines
     exchanges = sum(a.speaker is Speaker.CLIENT and b.speaker is Speaker.COUNSELOR for a, b in pairwise(lines))
@@ -173,7 +179,8 @@ def _too_short(heard: _Heard, config: ChecksConfig) -> Finding | None:
         return _finding(Check.TOO_SHORT, f"{exchanges} exchanges")
     said = 0
     for text in heard.client:
-        said += chinese_characters(text) + 3 * english_words(text)
+        begun = text[:_ENOUGH]
+        said += chinese_characters(begun) or 3 * english_words(begun)
         if said >= config.min_client_chars:
             return None
     return _finding(Check.TOO_SHORT, f"the client says little: {' / '.join(heard.client)}")
@@ -224,6 +231,8 @@ def _repeats(heard: _Heard, config: ChecksConfig) -> Finding | None:
         repeats, first = count_repeats(turns, language)
         if repeats and repeats >= config.repeat_share * len(turns):
             return _finding(Check.REPEATS, f"{repeats} of {len(turns)} turns of one side, as: {first}")
+    if language == "zh" and not may_loop(heard.whole, config.loop_ngram, config.loop_times):
+        return None
     for index, line in enumerate(heard.conversation.lines):
         if run := find_loop(line.text, language, config.loop_ngram, config.loop_times):
             return _finding(Check.REPEATS, f"goes round: {run}", index)
@@ -243,6 +252,8 @@ def _lists(heard: _Heard, config: ChecksConfig) -> Finding | None:
 
 def _script(heard: _Heard, config: ChecksConfig) -> Finding | None:
     language = heard.conversation.language
+    if language == "zh" and is_plain_chinese(heard.whole):
+        return None
     for name, find in (("broken", broken_characters), ("another script", other_script)):
         if found := find(heard.whole):
             return _finding(Check.SCRIPT, f"{name}: {found!r}", heard.first(find))

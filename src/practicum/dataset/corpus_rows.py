@@ -42,7 +42,7 @@ SPEAKERS: Mapping[str, Speaker] = dict.fromkeys(CLIENTS, Speaker.CLIENT) | dict.
 """Names of roles, in lower case."""
 LISTS = ("messages", "conversations", "conversation", "turns", "dialogue", "dialog", "text")
 """Where a row keeps what was said; a text there is read by its labels."""
-TOLD_BY = 400
+TOLD_BY = 120
 """Characters that a conversation's language is told by."""
 AT_LENGTH = 15
 """Characters from which the client's words tell who it is: a greeting is everybody's."""

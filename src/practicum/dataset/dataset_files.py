@@ -223,34 +223,44 @@ def _manifest(
 
 
 class _Table:
-    """Rows on their way into a Parquet file."""
+    """Rows on their way into a Parquet file, column by column."""
+
+    FACTS = ("id", "source", "language", "licence")
 
     def __init__(self, book: Book) -> None:
         import pyarrow as pa  # type: ignore[import-untyped]
         from pyarrow.parquet import ParquetWriter  # type: ignore[import-untyped]
 
-        message = pa.struct([("role", pa.string()), ("content", pa.string())])
-        text = [(name, pa.string()) for name in ("id", "source", "language", "licence")]
-        self._schema = pa.schema([*text, ("messages", pa.list_(message))])
+        self._message = pa.struct([("role", pa.string()), ("content", pa.string())])
+        self._schema = pa.schema([*((name, pa.string()) for name in self.FACTS), ("messages", pa.list_(self._message))])
         self._book = book
         self._writer = ParquetWriter(pa.PythonFile(book, mode="w"), self._schema, compression="zstd")
-        self._rows: list[dict[str, Any]] = []
+        self._facts: list[tuple[str, ...]] = []
+        self._roles: list[str] = []
+        self._contents: list[str] = []
+        self._ends = [0]
 
     def add(self, id_: str, row: bytes, pile: Pile, index: int) -> None:
         passed = pile.passed[index]
-        facts = {"id": id_, "source": pile.names[pile.source[index]], "language": passed.language, "licence": passed.licence}
-        self._rows.append(facts | orjson.loads(row))
+        self._facts.append((id_, pile.names[pile.source[index]], passed.language, passed.licence))
+        for message in orjson.loads(row)["messages"]:
+            self._roles.append(message["role"])
+            self._contents.append(message["content"])
+        self._ends.append(len(self._roles))
         self._book.rows += 1
-        if len(self._rows) >= ROW_GROUP:
+        if len(self._facts) >= ROW_GROUP:
             self._write()
 
     def _write(self) -> None:
         import pyarrow as pa
 
-        self._writer.write_table(pa.Table.from_pylist(self._rows, schema=self._schema))
-        self._rows.clear()
+        messages = pa.StructArray.from_arrays([pa.array(self._roles), pa.array(self._contents)], fields=list(self._message))
+        columns = [pa.array(column, pa.string()) for column in zip(*self._facts, strict=True)]
+        columns.append(pa.ListArray.from_arrays(pa.array(self._ends, pa.int32()), messages))
+        self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
+        self._facts, self._roles, self._contents, self._ends = [], [], [], [0]
 
     def close(self) -> None:
-        if self._rows:
+        if self._facts:
             self._write()
         self._writer.close()

@@ -11,7 +11,7 @@ from practicum.measures.labels import is_stage_direction, speaks_for_other, stri
 from practicum.measures.layout import first_paragraph, has_enumeration, has_line_break
 from practicum.measures.leak import untold_words
 from practicum.measures.length import chinese_characters, english_words, too_long
-from practicum.measures.loops import count_repeats, find_loop
+from practicum.measures.loops import count_repeats, find_loop, may_loop
 from practicum.measures.markdown import is_list, may_list
 from practicum.measures.overlap import copied_share
 from practicum.measures.praise import is_empty_praise
@@ -19,7 +19,7 @@ from practicum.measures.refusal import speaks_as_model
 from practicum.measures.repeats import normal_form, repeats_earlier
 from practicum.measures.reply_check import CheckRules, Fault, check_reply, repair
 from practicum.measures.risk import Risk, find_risks
-from practicum.measures.script import broken_characters, foreign_share, other_script
+from practicum.measures.script import broken_characters, foreign_share, is_plain_chinese, other_script
 from practicum.measures.stage import cut_stage_directions
 from practicum.measures.style import STYLE_FEATURES, style_features
 from practicum.measures.thanks import says_thanks
@@ -51,8 +51,10 @@ __all__ = [
     "is_closed",
     "is_empty_praise",
     "is_list",
+    "is_plain_chinese",
     "is_stage_direction",
     "may_list",
+    "may_loop",
     "normal_form",
     "other_script",
     "paper_ending",

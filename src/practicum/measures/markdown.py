@@ -7,8 +7,30 @@ import re
 from practicum.measures.cues import holds_any
 from practicum.measures.layout import has_enumeration
 
+# First what is quick, one class of characters; then what they must stand beside.
 _CUE = re.compile("[*#`|>▲◆►▶➤★✅✔→√\u20e30-9①-⑳⒈❶•●▪【（(\\[_\\-–·—]")
-_CUES = ("一、", "一）", "一)", "骤一", "法一", "议一", "一步", "一点", "一条", "tep ", "b)", "B)", "b.", "B.")
+_MARK = re.compile(
+    "[*#`|▲◆►▶➤★✅✔→√①-⑳⒈❶•●▪【]|[0-9][.．、)）\ufe0f\u20e3]|[（(\\[][0-9一二三四五六七八九十]|__|\\]\\(|(?:^|\n)\\s*[-–—·>]"
+)
+_CUES = (
+    "一、",
+    "一）",
+    "一)",
+    "骤一",
+    "法一",
+    "议一",
+    "一步：",
+    "一步:",
+    "一点：",
+    "一点:",
+    "一条：",
+    "一条:",
+    "tep ",
+    "b)",
+    "B)",
+    "b. ",
+    "B. ",
+)
 _FACE = re.compile("•[\u0300-\u036f]")  # the eyes of (ง•̀_•́)ง
 _MARKDOWN = re.compile(
     r"^\s{0,3}#{1,6}\s+\S|\*\*(?=\S)[^*\n]+\*\*|__(?=\S)[^_\n]+__|```|^\s*\|.+\|\s*$|\[[^\]\n]+\]\(https?:|^\s*>\s+\S|^\s*(?:---+|\*\*\*+)\s*$",
@@ -52,7 +74,7 @@ def is_list(text: str) -> str:
 
 def may_list(text: str) -> bool:
     """Tell whether a text holds anything that `is_list` looks for; cheap, and good for many turns at once."""
-    return _CUE.search(text) is not None or holds_any(text, _CUES)
+    return (_CUE.search(text) is not None and _MARK.search(text) is not None) or holds_any(text, _CUES)
 
 
 _ENUMERATED = re.compile(r"(?<![\da-zA-Z.])1[.．、)）](?!\d)|一、|[（(]一[）)]|[①⒈❶•●▪]|^\s*[-*–]\s+\S", re.MULTILINE)

@@ -28,6 +28,14 @@ FOREIGN_CHARACTERS = 4
 """Chinese characters in an English turn from which on it can be mixed."""
 
 
+_UNUSUAL = re.compile("[^\u4e00-\u9fff0-9，。！？…、“”‘’：；（）《》—～\n ,.!?:;~+%-]|锟|烫|屯|鈥|銆|锛|鐨")
+
+
+def is_plain_chinese(text: str) -> bool:
+    """Tell whether a text has nothing but Chinese characters, digits and common punctuation: the other rules need not read it."""
+    return _UNUSUAL.search(text) is None
+
+
 def broken_characters(text: str) -> str:
     """Return the first broken piece of a text (mojibake, escapes, special tokens, control characters); "" if it is whole."""
     found = _BROKEN.search(text) if _BROKEN_CUE.search(text) else None
