@@ -18,7 +18,7 @@ def conversation(name: str, *lines: tuple[Speaker, str]) -> Conversation:
 
 
 ZH = conversation("1", (COUNSELOR, "你好。"), (CLIENT, "我睡不着。"), (CLIENT, "真的。"), (COUNSELOR, "多久了？"), (CLIENT, "半年。"))
-EN = conversation("2", (CLIENT, "I want to die."), (COUNSELOR, "Are you safe now? Goodbye."))
+EN = conversation("2", (CLIENT, "I want to die."), (COUNSELOR, "Thank you for telling me. Goodbye."))
 NOBODY = conversation("3", (CLIENT, "有人吗？"))
 
 

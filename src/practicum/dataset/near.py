@@ -23,8 +23,8 @@ HASHES = 128
 SEED = 5
 MISSED = 1e-4
 """Most pairs at the threshold that the bands may miss; pairs above it are missed less."""
-NEIGHBOURS = 8
-"""Rows of a bucket that each of its rows is compared with, when clusters are made."""
+NEIGHBOURS = 256
+"""Rows of a bucket that each of its rows is compared with, when clusters are made: all, but for the most crowded buckets."""
 
 Signatures = NDArray[np.uint32]
 """One row of 128 a text."""
@@ -149,11 +149,27 @@ def clusters(signatures: Signatures, threshold: float) -> list[int]:
         column = numbers[:, band]
         order = np.argsort(column, kind="stable")
         order = order[column[order] >= 0]
-        for shift in range(1, min(NEIGHBOURS, len(order) - 1) + 1):
+        for shift in range(1, NEIGHBOURS + 1):
+            if shift & (shift - 1) == 0:  # now and then: most buckets are soon of one cluster, and are done with
+                order = _undecided(order, column, roots)
             left, right = order[:-shift], order[shift:]
-            wanted = (column[left] == column[right]) & (roots[left] != roots[right])
+            together = column[left] == column[right]
+            if not together.any():
+                break
+            wanted = together & (roots[left] != roots[right])
             _join(roots, signatures, left[wanted], right[wanted], threshold)
     return [int(root) for root in roots]
+
+
+def _undecided(order: NDArray[np.intp], column: NDArray[np.int32], roots: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the rows, sorted by bucket, of those buckets that hold more than one cluster."""
+    if not len(order):
+        return order
+    buckets = column[order]
+    begins = np.flatnonzero(np.r_[True, buckets[1:] != buckets[:-1]])
+    mixed = np.minimum.reduceat(roots[order], begins) != np.maximum.reduceat(roots[order], begins)
+    kept: NDArray[np.intp] = order[np.repeat(mixed, np.diff(np.r_[begins, len(order)]))]
+    return kept
 
 
 def _join(roots: NDArray[np.intp], signatures: Signatures, left: NDArray[np.intp], right: NDArray[np.intp], threshold: float) -> None:
