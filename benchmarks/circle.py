@@ -89,7 +89,7 @@ def hold_circle(folder: Path, minutes: float) -> Sequence[str]:
     base = _write_base_bot(folder, tuned)
     steps.run("import", "sessions", str(data / "messages-test.jsonl"), "--run=prefixes", f"--limit={PREFIXES}", "--split=test", db)
     steps.run(
-        "arena", "--continue=fixed", "--history=prefixes", f"--member=base=bot:{base}", f"--member=tuned=bot:{tuned / 'bot.toml'}",
+        "arena", "--continue=fixed:prefixes", f"--member=base=bot:{base}", f"--member=tuned=bot:{tuned / 'bot.toml'}",
         f"--supervisor={model}", "--orders=one", f"--max-exchanges={TURNS}", "--run=circle", f"--out={folder / 'report'}", db,
     )  # fmt: skip
     steps.say(f"\n{time.monotonic() - steps._begun:,.0f} s in all")

@@ -301,12 +301,14 @@ _STYLES: tuple[tuple[str, Callable[[list[str]], str]], ...] = (
 
 
 def plant_list(lines: Lines, language: Language, number: int, rng: random.Random) -> tuple[Lines, str, str]:
-    """Write a turn as a list, in one of sixteen styles."""
-    index = rng.choice(of(lines, COUNSELOR))
-    parts = re.findall(r"[^，。！？,.!?]+[，。！？,.!?]*", lines[index].text)[:6]
-    parts = parts if len(parts) > 1 else ["先停一停", "再慢慢说"] if language == "zh" else ["pause first", "then go on slowly"]
+    """Write a tenth of the turns as lists, in one of sixteen styles."""
+    turns = of(lines, COUNSELOR)
     name, write = _STYLES[number % len(_STYLES)]
-    return at(lines, index, write([part.strip() for part in parts])), "", name
+    for index in rng.sample(turns, -(-len(turns) // 10)):
+        parts = re.findall(r"[^，。！？,.!?]+[，。！？,.!?]*", lines[index].text)[:6]
+        parts = parts if len(parts) > 1 else ["先停一停", "再慢慢说"] if language == "zh" else ["pause first", "then go on slowly"]
+        lines = at(lines, index, write([part.strip() for part in parts]))
+    return lines, "", name
 
 
 def plant_script(lines: Lines, language: Language, number: int, rng: random.Random) -> tuple[Lines, str, str]:
@@ -411,7 +413,7 @@ def paraphrase(lines: Lines, language: Language, rng: random.Random) -> str:
         if line.speaker is CLIENT:
             clauses = [clause for clause in re.split("[，。！？,.!?]+" if language == "zh" else "[.!?]+", line.text) if clause.strip()]
             rng.shuffle(clauses)
-            told += [clause if rng.random() < 1 / 6 else _turned(clause, language) for clause in clauses]
+            told += [clause if len(clause) <= 24 and rng.random() < 1 / 6 else _turned(clause, language) for clause in clauses]
     return "。".join(told) + "。" if language == "zh" else ". ".join(told) + ". "
 
 
@@ -419,8 +421,8 @@ def _turned(clause: str, language: Language) -> str:
     if language == "en":
         words = clause.split()
         return " ".join(words[len(words) // 2 :] + words[: len(words) // 2])
-    half = len(clause) // 2
-    return clause[half:] + "，" + clause[:half]
+    pieces = [clause[start : start + 6] for start in range(0, len(clause), 6)]
+    return "，".join(reversed(pieces))
 
 
 @dataclass(frozen=True, slots=True)

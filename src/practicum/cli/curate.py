@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -94,13 +95,14 @@ def _show(result: CurateReport, *, json: bool) -> None:
 class Progress:
     """Tells on standard error how far it is: a line that is written over on a terminal, a line now and then elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._live = sys.stderr.isatty()
-        self._begun = self._told = time.monotonic()
+        self._clock = clock
+        self._begun = self._told = clock()
 
     def __call__(self, doing: str, done: int) -> None:
         """Take note; see `practicum.dataset.Watch`."""
-        now = time.monotonic()
+        now = self._clock()
         if now - self._told < (0.1 if self._live else EVERY):
             return
         self._told = now

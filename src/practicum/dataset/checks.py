@@ -26,6 +26,7 @@ from practicum.measures import (
     find_loop,
     find_risks,
     foreign_share,
+    invites,
     is_closed,
     is_empty_praise,
     is_list,
@@ -190,10 +191,10 @@ def _role_flip(heard: _Heard, config: ChecksConfig) -> Finding | None:
     lines = heard.conversation.lines
     if counsels(heard.client_text) and (index := heard.first(counsels, Speaker.CLIENT)) is not None:
         return _finding(Check.ROLE_FLIP, f"the client counsels: {lines[index].text}", index)
+    if said := invites(heard.client_text):
+        return _finding(Check.ROLE_FLIP, f"the client counsels: {said}", heard.first(invites, Speaker.CLIENT))
     if said := confides(heard.counselor_text):
-        return _finding(
-            Check.ROLE_FLIP, f"the counselor confides: {said}", heard.first(lambda text: said.lower() in text.lower(), Speaker.COUNSELOR)
-        )
+        return _finding(Check.ROLE_FLIP, f"the counselor confides: {said}", heard.first(confides, Speaker.COUNSELOR))
     for index, line in enumerate(lines if _COLON.search(heard.whole) else ()):
         if speaks_for_other(line.text, line.speaker) or ("：" in line.text and _SCRIPTED.search(line.text)):
             return _finding(Check.ROLE_FLIP, f"speaks for the other side: {line.text}", index)
@@ -287,7 +288,8 @@ def _no_ending(heard: _Heard, config: ChecksConfig) -> Finding | None:
         return None  # too short, in any case
     last = lines[-1]
     closed = is_closed(heard.client[-1], heard.counselor[-1], heard.conversation.language, counselor_last=last.speaker is Speaker.COUNSELOR)
-    if closed and not (breaks_off(last.text) and not any(breaks_off(line.text) for line in lines[:-1])):
+    # Who hardly ever sets full stops has not broken off.
+    if closed and not (breaks_off(last.text) and sum(breaks_off(line.text) for line in lines[:-1]) * 5 < len(lines)):
         return None
     return _finding(Check.NO_ENDING, f"…{last.text[-80:]}", len(lines) - 1)
 

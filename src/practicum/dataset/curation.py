@@ -144,7 +144,8 @@ def summarize(pile: Pile, selection: Selection, config: CurateConfig, out: Path)
 def _notes(pile: Pile, selection: Selection, config: CurateConfig) -> list[str]:
     notes = []
     if pile.bad:
-        notes.append(f"{len(pile.bad):,} rows could not be read and were left out")
+        rows = "1 row could not be read and was" if len(pile.bad) == 1 else f"{len(pile.bad):,} rows could not be read and were"
+        notes.append(f"{rows} left out")
     if config.split.dev and not selection.placed["dev"]:
         notes.append(f"no client fell into dev (share {config.split.dev:g}); a larger --dev gives some")
     return notes

@@ -148,7 +148,7 @@ def check_dataset_info(path: Path, *files: str) -> None:
     try:
         known = orjson.loads(path.read_bytes())
         strange = [name for name, entry in known.items() if entry.get("file_name") not in files]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     except (OSError, orjson.JSONDecodeError, AttributeError) as error:
         raise ExportError(f"{path}: exists and is not a LLaMA-Factory registry; choose another --out") from error

@@ -7,6 +7,7 @@ from practicum.measures.chi_square import chi_square_p
 from practicum.measures.confiding import confides
 from practicum.measures.counseling import counsels
 from practicum.measures.farewell import PAPER_ENDINGS, paper_ending, says_goodbye
+from practicum.measures.inviting import invites
 from practicum.measures.labels import is_stage_direction, speaks_for_other, strip_label
 from practicum.measures.layout import first_paragraph, has_enumeration, has_line_break
 from practicum.measures.leak import untold_words
@@ -48,6 +49,7 @@ __all__ = [
     "foreign_share",
     "has_enumeration",
     "has_line_break",
+    "invites",
     "is_closed",
     "is_empty_praise",
     "is_list",

@@ -1,7 +1,8 @@
 """Words of a profile in the mouth of somebody who has not been told.
 
 No segmenter: a Chinese word is what two texts share, two characters and more. Ordinary words are left out by
-`instruments/common_words.toml`, and whatever is near something that was said before: 睡眠 is no news after 睡不着.
+`instruments/common_words.toml`, and so is what was said before, if only by its characters, one here and one there. English words are
+told apart by their beginnings: marriage is no news after "married".
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ def _untold_chinese(turns: Sequence[tuple[Speaker, str]], profile: str) -> Itera
     for index, (speaker, text) in enumerate(turns):
         pairs = _pairs(text)
         if speaker is Speaker.COUNSELOR:
-            # A pair with a character that has been said is too near to what was told.
-            new = {pair for pair in theirs.intersection(pairs) - said if pair[0] not in known and pair[1] not in known}
+            # A pair of characters that were both said is too near to what was told.
+            new = {pair for pair in theirs.intersection(pairs) - said if pair[0] not in known or pair[1] not in known}
             if new:
                 yield index, _merged(new, text)
         said.update(pairs)
@@ -65,7 +66,7 @@ def _pairs(text: str) -> list[str]:
 
 
 def _merged(pairs: Container[str], text: str) -> list[str]:
-    """Return the stretches of a text that such pairs cover, each once."""
+    """Return the words of a text that such pairs cover, each once."""
     covered: list[tuple[int, int]] = []
     for start in range(len(text) - 1):
         if text[start : start + 2] in pairs:
@@ -73,7 +74,13 @@ def _merged(pairs: Container[str], text: str) -> list[str]:
                 covered[-1] = (covered[-1][0], start + 2)
             else:
                 covered.append((start, start + 2))
-    return list(dict.fromkeys(text[start:end] for start, end in covered))
+    return list(dict.fromkeys(word for start, end in covered for word in _in_twos(text[start:end])))
+
+
+def _in_twos(stretch: str) -> list[str]:
+    """Most words have two characters: 装修公司 is two of them."""
+    count = len(stretch) // 2
+    return [stretch[2 * place : 2 * place + 2 if place < count - 1 else None] for place in range(count)]
 
 
 def _untold_english(turns: Sequence[tuple[Speaker, str]], profile: str) -> Iterator[tuple[int, list[str]]]:

@@ -11,8 +11,8 @@ from practicum.measures.phrases import instrument, phrases_of, plain
 
 _CLAUSE = {"zh": re.compile("[^，。！？；,.!?;~～…\\s]+"), "en": re.compile("[^,.!?;:…\n—]+")}
 
-FULL = 0.2
-"""From this share of its letters in clauses of its own on, a turn says something."""
+FULL = 0.3
+"""Above this share of its letters in clauses of its own a turn says something."""
 
 
 @cache
@@ -23,9 +23,11 @@ def _asks(language: Language) -> re.Pattern[str]:
 def is_empty_praise(text: str, language: Language) -> bool:
     """Tell whether a counselor's turn is nothing but praise, encouragement or stock comfort.
 
-    A turn that asks, advises or takes up what the client said is not empty; at most a fifth of an empty one is anything else.
+    A turn that asks, advises or takes up what the client said is not empty; at most three tenths of an empty one are anything else.
     """
-    longest: int = instrument("praise")[language]["longest"]
+    longest, most = (instrument("praise")[language][key] for key in ("longest", "most"))
+    if not 0 < _size(text, language) <= most:
+        return False
     if language == "en":
         text = plain(text)
     if _asks(language).search(text):
@@ -38,7 +40,7 @@ def is_empty_praise(text: str, language: Language) -> bool:
             left -= len(said)
             if left < 0:
                 return False
-    return bool(_size(text, language))
+    return True
 
 
 def _size(text: str, language: Language) -> int:

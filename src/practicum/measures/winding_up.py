@@ -64,9 +64,10 @@ def is_closed(client: str, counselor: str, language: Language, *, counselor_last
     read = plain(counselor) if language == "en" else counselor
     if says_goodbye(client if counselor_last else counselor) or (says_thanks(client) and not _rule(language, "turn").search(client)):
         return True
+    waits = is_open(client, language)
     if phrases_of("closing", language, "strong").search(read):
-        return True
-    return not is_open(client, language) and phrases_of("closing", language, "weak").search(read) is not None
+        return counselor_last or not waits
+    return counselor_last and not waits and phrases_of("closing", language, "weak").search(read) is not None
 
 
 def breaks_off(text: str) -> bool:
