@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +108,11 @@ class Spent(NamedTuple):
     waited_s: float
     """Seconds that the gateway stood ready without a core."""
 
+    @property
+    def contended(self) -> bool:
+        """Whether the gateway waited for a core longer than it had one: then times mean little."""
+        return self.waited_s > self.cpu_s
+
 
 def put(load: str, url: str, model: str, *, timeout: float = 300.0, **options: Any) -> dict[str, Any]:
     """Run a load and return what it has seen; options as in `gateway_load`, with underscores for hyphens.
@@ -142,6 +147,11 @@ def rest(gateway: Gateway, seconds: float) -> float:
     cpu_s, begun = gateway.cpu_s(), time.monotonic()
     time.sleep(seconds)
     return (gateway.cpu_s() - cpu_s) / (time.monotonic() - begun)
+
+
+def say_contended(spent: Iterable[Spent]) -> str:
+    """Return a remark for a table's cell if any of these loads was."""
+    return " (contended)" if any(one.contended for one in spent) else ""
 
 
 def say_faults(seen: dict[str, Any]) -> str:

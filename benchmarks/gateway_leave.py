@@ -2,7 +2,7 @@
 
 The gateway may have one call in flight and each stream would last twenty seconds. The caller leaves after some of its events, or
 while the model has not said a word yet, and another one asks at once. The model's server tells when the stream was cut; that the
-slot is free is seen from the answer to the other one, which that server has ready 300 ms after it is asked.
+slot is free is seen from the other one's first word, which that server has ready 300 ms after it is asked.
 """
 
 from __future__ import annotations

@@ -11,12 +11,14 @@ import asyncio
 import gc
 import http.client
 import json
+import os
 import re
 import sys
 import time
 import urllib.parse
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, cast
 
@@ -69,6 +71,8 @@ class Caller(asyncio.Protocol):
         self.begun = self.first = 0.0
         self.body: list[bytes] = []
         self._loop = asyncio.get_running_loop()
+        self.gone = self._loop.create_future()
+        """Done once the connection is closed."""
         self._parser = httptools.HttpResponseParser(self)
         self._over: asyncio.Future[int] | None = None
         self._enough: asyncio.Future[None] | None = None
@@ -83,7 +87,10 @@ class Caller(asyncio.Protocol):
         self.body, self.first = [], 0.0
         self._over = self._loop.create_future()
         self.begun = time.perf_counter()
-        self.transport.write(message)
+        if self.transport.is_closing():
+            self._over.set_exception(LoadError("the server has closed the connection between two questions"))
+        else:
+            self.transport.write(message)
         return self._over
 
     def events(self, count: int) -> asyncio.Future[None]:
@@ -109,6 +116,9 @@ class Caller(asyncio.Protocol):
         if self._over is not None:
             self._over.set_result(self._parser.get_status_code())
             self._over = None
+        if self._enough is not None:
+            self._enough.set_exception(LoadError(f"status {self._parser.get_status_code()}: {b''.join(self.body)[:300]!r}"))
+            self._enough = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail whoever waits."""
@@ -118,12 +128,20 @@ class Caller(asyncio.Protocol):
                 waiting.set_exception(problem)
                 waiting.exception()  # seen: a caller that left on purpose waits no more
         self._over = self._enough = None
+        self.gone.set_result(None)
 
 
-async def connect(target: Target) -> Caller:
-    """Return a connected caller."""
-    _, caller = await asyncio.get_running_loop().create_connection(Caller, target.host, target.port)
-    return caller
+@asynccontextmanager
+async def connected(target: Target, count: int) -> AsyncGenerator[list[Caller], None]:
+    """Hold so many connections."""
+    loop = asyncio.get_running_loop()
+    callers = [(await loop.create_connection(Caller, target.host, target.port))[1] for _ in range(count)]
+    try:
+        yield callers
+    finally:
+        for caller in callers:
+            caller.transport.close()
+        await asyncio.gather(*(caller.gone for caller in callers))
 
 
 class Heard(NamedTuple):
@@ -189,7 +207,6 @@ class Seen:
 async def requests(target: Target, at_once: int, seconds: float, spread: float) -> Seen:
     """Ask without streaming for so long, so many at once; each asks again when it is answered. Starts are spread over `spread` seconds."""
     seen, loop = Seen(), asyncio.get_running_loop()
-    callers = [await connect(target) for _ in range(at_once)]
     begun = loop.time()
 
     async def keep_asking(index: int, caller: Caller) -> None:
@@ -199,17 +216,17 @@ async def requests(target: Target, at_once: int, seconds: float, spread: float) 
             number += at_once
             seen.count(caller, await caller.ask(target.message(index + number, stream=False)))
 
-    await asyncio.gather(*(keep_asking(index, caller) for index, caller in enumerate(callers)))
-    seen.wall_s = loop.time() - begun
+    async with connected(target, at_once) as callers:
+        begun = loop.time()
+        await asyncio.gather(*(keep_asking(index, caller) for index, caller in enumerate(callers)))
+        seen.wall_s = loop.time() - begun
     return seen
 
 
 async def streams(target: Target, at_once: int, rounds: int, spread: float, chunks: int) -> Seen:
     """Hear so many streams at once, each caller `rounds` in a row, and look at every one of them once all are over."""
     seen, loop = Seen(), asyncio.get_running_loop()
-    callers = [await connect(target) for _ in range(at_once)]
     bodies: list[bytes] = []
-    begun = loop.time()
 
     async def listen(index: int, caller: Caller) -> None:
         await asyncio.sleep(index / at_once * spread)
@@ -223,8 +240,10 @@ async def streams(target: Target, at_once: int, rounds: int, spread: float, chun
             if status == http.client.OK:
                 bodies.append(b"".join(caller.body))
 
-    await asyncio.gather(*(listen(index, caller) for index, caller in enumerate(callers)))
-    seen.wall_s = loop.time() - begun
+    async with connected(target, at_once) as callers:
+        begun = loop.time()
+        await asyncio.gather(*(listen(index, caller) for index, caller in enumerate(callers)))
+        seen.wall_s = loop.time() - begun
     heard = [read_stream(body, chunks) for body in bodies]
     seen.events = sum(stream.events for stream in heard)
     seen.faults.update(stream.fault for stream in heard if stream.fault)
@@ -232,7 +251,7 @@ async def streams(target: Target, at_once: int, rounds: int, spread: float, chun
 
 
 async def leave(target: Target, stats_port: int, times: int, after: Sequence[int]) -> Seen:
-    """Leave in the middle of a stream and ask the next question at once.
+    """Leave in the middle of a stream and ask the next question at once, which is left too once it has its first word.
 
     Args:
         target: Whom to ask; it takes one request at a time.
@@ -243,20 +262,20 @@ async def leave(target: Target, stats_port: int, times: int, after: Sequence[int
     seen = Seen()
     for number in range(times):
         known = stats(stats_port)["streams_cut"]
-        caller, successor = await connect(target), await connect(target)
-        caller.ask(target.message(2 * number, stream=True))
-        events = after[number % len(after)]
-        if events:
-            await asyncio.wait_for(caller.events(events), PATIENCE)
-        else:
-            await until(stats_port, "in_service", 1)
-        left, left_ns = time.perf_counter(), time.monotonic_ns()
-        caller.transport.close()
-        seen.count(successor, await asyncio.wait_for(successor.ask(target.message(2 * number + 1, stream=False)), PATIENCE))
-        seen.next_s.append(time.perf_counter() - left)
-        successor.transport.close()
-        noticed = await until(stats_port, "streams_cut", known + 1)
-        seen.cut_s.append((noticed["last_cut_ns"] - left_ns) / 1e9)
+        async with connected(target, 2) as (caller, successor):
+            caller.ask(target.message(2 * number, stream=True))
+            if events := after[number % len(after)]:
+                await asyncio.wait_for(caller.events(events), PATIENCE)
+            else:
+                await until(stats_port, "in_service", 1)
+            left, left_ns = time.perf_counter(), time.monotonic_ns()
+            caller.transport.close()
+            successor.ask(target.message(2 * number + 1, stream=True))
+            await asyncio.wait_for(successor.events(1), PATIENCE)
+            seen.next_s.append(time.perf_counter() - left)
+            noticed = await until(stats_port, "streams_cut", known + 1)
+            seen.cut_s.append((noticed["last_cut_ns"] - left_ns) / 1e9)
+        await until(stats_port, "streams_cut", known + 2)  # the successor has left too
     return seen
 
 
@@ -309,7 +328,10 @@ def main() -> int:
 
     gc.disable()  # a pause here would be taken for one of the gateway's
     seen = uvloop.run(run())
-    print(json.dumps(asdict(seen)))
+    with os.fdopen(
+        sys.stdout.fileno(), "wb", closefd=False
+    ) as out:  # buffered, whatever PYTHONUNBUFFERED says: it is long, and a pipe is short
+        out.write(json.dumps(asdict(seen)).encode() + b"\n")
     return 0
 
 

@@ -1,4 +1,8 @@
-"""Figure 20: a thousand streams at once through the gateway, begun in the same moment, every chunk of every one looked at."""
+"""Figure 20: a thousand streams at once through the gateway, begun in the same moment, every chunk of every one looked at.
+
+The fake server numbers its chunks. What has come in while the gateway was busy with others may be handed on as one event, so that
+fewer events may be received than were sent; no number may be missing, doubled or out of order.
+"""
 
 from __future__ import annotations
 

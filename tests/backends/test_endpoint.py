@@ -141,3 +141,49 @@ async def test_closing_stops_the_probing() -> None:
     probes = bench.transport.probes
     await asyncio.sleep(0.01)
     assert (bench.transport.probes, bench.transport.closed) == (probes, True)
+
+
+# ── callers who do not wait ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_where_nobody_waits_every_call_tries_and_the_first_that_gets_through_ends_the_pause() -> None:
+    bench = Bench(NotSentError("refused"), wait_for_away=False)
+    for _ in range(2):
+        with pytest.raises(NotSentError):
+            await bench.call()
+    paused = [bench.endpoint.paused]
+    bench.clock.now = 1e9  # no patience ends
+    while bench.transport.probes < 3:  # noqa: ASYNC110 - a counter has no event
+        await asyncio.sleep(0)
+    bench.transport._steps = [completion()]
+    assert (await bench.call()).status == 200
+    assert [*paused, bench.endpoint.paused] == [True, False]
+    probes = bench.transport.probes
+    await asyncio.sleep(0.01)
+    assert bench.transport.probes == probes  # nobody looks after it any more
+    assert bench.notes == ["no answer from http://host/v1 (refused)", "http://host/v1 is there again"]
+    await bench.endpoint.aclose()
+
+
+async def test_where_nobody_waits_it_is_looked_after_all_the_same() -> None:
+    bench = Bench(NotSentError("refused"), NotSentError("refused"), completion(), wait_for_away=False)
+    with pytest.raises(NotSentError):
+        await bench.call()
+    while bench.endpoint.paused:  # noqa: ASYNC110 - a flag has no event
+        await asyncio.sleep(0)
+    assert bench.transport.probes == 2
+    await bench.endpoint.aclose()
+
+
+async def test_an_endpoint_that_is_being_given_up_is_not_looked_after_any_more() -> None:
+    bench = Bench(NotSentError("refused"), wait_for_away=False)
+    with pytest.raises(NotSentError):
+        await bench.call()
+    bench.endpoint.drain()
+    with pytest.raises(EndpointError, match="being stopped"):
+        await bench.call()
+    await asyncio.sleep(0.01)
+    assert bench.transport.probes <= 1
+    assert bench.endpoint._probe is not None
+    assert bench.endpoint._probe.done()
+    await bench.endpoint.aclose()

@@ -54,6 +54,30 @@ async def test_the_latest_requests_are_kept_as_they_were() -> None:
     assert backend.capacity > 1
 
 
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("听起来很难。", ["听起", "来很", "难。"]),
+        (" I hear  you,\n您好 ok", ["I", " hear", "  you,", "\n您好", " ok"]),
+        ("嗯", ["嗯"]),
+    ],
+)
+async def test_a_line_is_streamed_in_words_or_characters(text: str, pieces: list[str]) -> None:
+    backend = ScriptedBackend(always(text), keep=1)
+    chunks = [chunk async for chunk in backend.stream(request(1))]
+    assert [chunk.text for chunk in chunks] == [*pieces, ""]
+    assert [chunk.reply.text for chunk in chunks if chunk.reply is not None] == [text.strip()]
+    assert (len(backend.asked), backend.under_way) == (1, 0)
+
+
+@pytest.mark.parametrize("line", ["!fail out of order", "", " "])
+async def test_a_failing_line_fails_the_stream(line: str) -> None:
+    backend = ScriptedBackend(always(line))
+    with pytest.raises(BackendError):
+        await anext(backend.stream(request(1)))
+    assert backend.under_way == 0
+
+
 def test_a_rule_is_read_by_name(tmp_path: Path) -> None:
     file = tmp_path / "lines.txt"
     file.write_text("# a comment\n\n你好\n 再见 \n", "utf-8")
@@ -89,3 +113,13 @@ def test_a_template_is_found_by_a_models_own() -> None:
     assert template_for("<|start_header_id|>") == "llama3"
     assert template_for("[INST]") == "plain"
     assert set(TEMPLATES) == {"chatml", "llama3", "plain"}
+
+
+@pytest.mark.parametrize("name", list(TEMPLATES))
+def test_without_a_system_prompt_nothing_of_its_frame_is_left(name: str) -> None:
+    template = TEMPLATES[name]
+    whole = template.fill("系统", ["来访者：你好"], "咨询师：")
+    bare = template.fill("", ["来访者：你好"], "咨询师：")
+    assert whole.endswith(bare)
+    assert "system" not in bare
+    assert not bare.startswith("\n")

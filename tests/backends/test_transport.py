@@ -15,6 +15,7 @@ from practicum.backends.pool import PlainTransport
 from practicum.backends.tls import LibraryTransport
 from practicum.backends.transport import (
     BrokenError,
+    Incoming,
     NotSentError,
     SlowError,
     Transport,
@@ -235,6 +236,296 @@ async def test_a_cancelled_exchange_does_not_answer_the_next(opened: Callable[[s
             await task
         assert (await transport.send("/x", [b"second"], timeout=5)).body == b"second"
         await transport.aclose()
+
+
+# ── answers that are read while they come ────────────────────────────────────────────────────────────────────────────
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nX-Request-Id: r1\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+async def read_all(incoming: Incoming) -> bytes:
+    body = b""
+    while piece := await incoming.read():
+        body += piece
+    return body
+
+
+async def test_pieces_are_read_while_the_answer_is_still_coming(opened: Callable[[str], Transport]) -> None:
+    go_on = asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(CHUNKED if (await read_request(reader))[2] == b"ab" else b"HTTP/1.1 500 Oops\r\n\r\n")
+        await go_on.wait()
+        for piece in ("你", "好"):
+            go_on.clear()
+            writer.write(chunk(piece.encode()))
+            await go_on.wait()
+        writer.write(chunk(b""))
+        await reader.read()
+
+    async with serving(handle) as url:
+        transport = opened(url)
+        incoming = await transport.open("/x", [b"a", b"b"], timeout=5)
+        assert (incoming.status, incoming.headers[b"x-request-id"]) == (200, b"r1")
+        for piece in ("你", "好"):
+            go_on.set()
+            assert await incoming.read() == piece.encode()
+        go_on.set()
+        assert [await incoming.read() for _ in range(2)] == [b"", b""]
+        incoming.close()
+        incoming.close()
+        await transport.aclose()
+
+
+async def test_what_came_while_nobody_read_is_read_at_once(opened: Callable[[str], Transport]) -> None:
+    async with serving(answering(CHUNKED + b"".join(chunk(b"%d" % number) for number in range(9)) + chunk(b""))) as url:
+        transport = opened(url)
+        incoming = await transport.open("/x", [b"{}"], timeout=5)
+        async with asyncio.timeout(5):
+            pieces = [await incoming.read()]
+            while pieces[-1]:
+                pieces.append(await incoming.read())
+        assert b"".join(pieces) == b"012345678"
+        assert len(pieces) <= 3
+        incoming.close()
+        await transport.aclose()
+
+
+@pytest.mark.parametrize("raw", [CHUNKED + chunk(b"abcde") + chunk(b""), ok(b"abcde"), b"HTTP/1.0 200 OK\r\n\r\nabcde"])
+async def test_every_way_to_mark_the_end_of_a_body_ends_reading(opened: Callable[[str], Transport], raw: bytes) -> None:
+    async with serving(answering(raw)) as url:
+        transport = opened(url)
+        incoming = await transport.open("/x", [b"{}"], timeout=5)
+        assert await read_all(incoming) == b"abcde"
+        incoming.close()
+        await transport.aclose()
+
+
+async def test_a_connection_that_was_read_to_its_end_is_used_again_and_no_other(opened: Callable[[str], Transport]) -> None:
+    connections = 0
+    left = asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        for _ in range(3):
+            await read_request(reader)
+            writer.write(CHUNKED + chunk(b"abc") + chunk(b""))
+        await read_request(reader)
+        writer.write(CHUNKED + chunk(b"half"))
+        assert await reader.read() == b""
+        left.set()
+
+    async with serving(handle) as url:
+        transport = opened(url)
+        for _ in range(2):
+            incoming = await transport.open("/x", [b"{}"], timeout=5)
+            assert await read_all(incoming) == b"abc"
+            incoming.close()
+        assert (await transport.send("/x", [b"{}"], timeout=5)).body == b"abc"
+        incoming = await transport.open("/x", [b"{}"], timeout=5)
+        assert await incoming.read() == b"half"
+        assert connections == 1
+        incoming.close()
+        await asyncio.wait_for(left.wait(), 5)  # the server sees the caller leave
+        assert (await transport.send("/x", [b"{}"], timeout=5)).body == b"abc"
+        assert connections == 2
+        await transport.aclose()
+
+
+@pytest.mark.parametrize("raw", [b"", b"HTTP/1.1 200 OK\r\nContent-", b"SSH-2.0-nonsense\r\n"])
+async def test_a_head_that_never_comes_whole_is_broken(opened: Callable[[str], Transport], raw: bytes) -> None:
+    async with serving(answering(raw)) as url:
+        transport = opened(url)
+        with pytest.raises(BrokenError):
+            await transport.open("/x", [b"{}"], timeout=5)
+        await transport.aclose()
+
+
+@pytest.mark.parametrize("raw", [CHUNKED + chunk(b"half"), b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf"])
+async def test_what_came_before_a_break_is_read_before_it_is_told(opened: Callable[[str], Transport], raw: bytes) -> None:
+    async with serving(answering(raw)) as url:
+        transport = opened(url)
+        incoming = await transport.open("/x", [b"{}"], timeout=5)
+        assert await incoming.read() == b"half"
+        for _ in range(2):
+            with pytest.raises(BrokenError):
+                await incoming.read()
+        incoming.close()
+        await transport.aclose()
+
+
+async def test_a_refused_connection_opens_nothing(opened: Callable[[str], Transport]) -> None:
+    async with serving(answering()) as url:
+        pass
+    transport = opened(url)
+    with pytest.raises(NotSentError):
+        await transport.open("/x", [b"{}"], timeout=5)
+    await transport.aclose()
+
+
+@pytest.mark.parametrize("raw", [b"", CHUNKED + chunk(b"a")], ids=["no head", "no more"])
+async def test_silence_is_not_listened_to_for_ever(opened: Callable[[str], Transport], raw: bytes) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(raw)
+        await asyncio.Event().wait()
+
+    async def listen(transport: Transport) -> None:
+        incoming = await transport.open("/x", [b"{}"], timeout=0.05)
+        try:
+            await read_all(incoming)
+        finally:
+            incoming.close()
+
+    async with serving(handle) as url:
+        transport = opened(url)
+        with pytest.raises(SlowError):
+            await listen(transport)
+        await transport.aclose()
+
+
+async def test_time_counts_from_piece_to_piece_and_a_slow_reader_has_all_of_it(opened: Callable[[str], Transport]) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(CHUNKED)
+        for _ in range(4):
+            await asyncio.sleep(0.2)
+            writer.write(chunk(b"a"))
+        writer.write(chunk(b""))
+        await reader.read()
+
+    async with serving(handle) as url:
+        transport = opened(url)
+        incoming = await transport.open("/x", [b"{}"], timeout=0.6)
+        assert await incoming.read() == b"a"
+        assert await read_all(incoming) == b"aaa"  # 0.8 s in all
+        incoming.close()
+        await transport.aclose()
+
+
+async def test_a_sender_that_is_faster_than_the_reader_is_held_back(opened: Callable[[str], Transport]) -> None:
+    whole = 64 * 1024 * 1024
+    sent = 0
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % whole)
+        while sent < whole:
+            writer.write(b"x" * 65536)
+            await writer.drain()
+            sent += 65536
+        await reader.read()
+
+    async with serving(handle) as url:
+        transport = opened(url)
+        incoming = await transport.open("/x", [b"{}"], timeout=5)
+        before = -1
+        while before != sent:  # until it stands still
+            before = sent
+            await asyncio.sleep(0.05)
+        assert 0 < sent < whole // 2
+        read = 0
+        while piece := await incoming.read():
+            read += len(piece)
+        assert read == whole
+        incoming.close()
+        await transport.aclose()
+
+
+async def test_a_reader_who_is_cancelled_breaks_nothing_but_his_own(opened: Callable[[str], Transport]) -> None:
+    got_it, left = asyncio.Event(), asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        _, _, body = await read_request(reader)
+        got_it.set()
+        if body != b"head":
+            writer.write(CHUNKED if body == b"body" else ok(body))
+        assert await reader.read() == b""
+        left.set()
+
+    async def listen(transport: Transport, body: bytes) -> None:
+        incoming = await transport.open("/x", [body], timeout=5)
+        try:
+            await incoming.read()
+        finally:
+            incoming.close()
+
+    async with serving(handle) as url:
+        transport = opened(url)
+        for body in (b"head", b"body"):
+            got_it.clear()
+            left.clear()
+            task = asyncio.create_task(listen(transport, body))
+            await got_it.wait()
+            await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await asyncio.wait_for(left.wait(), 5)
+        assert (await transport.send("/x", [b"next"], timeout=5)).body == b"next"
+        await transport.aclose()
+
+
+@pytest.mark.parametrize("proxied", [False, True])
+async def test_further_headers_go_with_every_request(proxied: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict[str, str]] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            seen.append((await read_request(reader))[1])
+            writer.write(ok())
+
+    async with serving(handle) as url:
+        if proxied:
+            monkeypatch.setenv("http_proxy", url.removesuffix("/v1"))
+        transport = open_transport("http://model.example/v1" if proxied else url, "k", {"X-Banner": "off"})
+        await transport.send("/models", None, timeout=5)
+        await transport.send("/x", [b"{}"], timeout=5)
+        (await transport.open("/x", [b"{}"], timeout=5)).close()
+        await transport.aclose()
+    assert [(headers["x-banner"], headers["authorization"]) for headers in seen] == [("off", "Bearer k")] * 3
+
+
+async def test_a_second_answer_to_one_request_is_not_given_to_the_next() -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(CHUNKED + chunk(b"asked") + chunk(b"") + ok(b"unasked"))
+        await writer.drain()
+        await asyncio.Event().wait()
+
+    async with serving(handle) as url:
+        transport = PlainTransport(read_address(url), None)
+        for _ in range(2):
+            incoming = await transport.open("/x", [b"{}"], timeout=5)
+            assert incoming.status == 200
+            assert (await read_all(incoming)).startswith(b"asked")
+            incoming.close()
+        assert not transport._idle
+        await transport.aclose()
+
+
+async def test_closing_the_pool_ends_what_is_being_read() -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(CHUNKED)
+        await asyncio.Event().wait()
+
+    async with serving(handle) as url:
+        transport = PlainTransport(read_address(url), None)
+        incoming = await transport.open("/x", [b"{}"], timeout=60)
+        reading = asyncio.create_task(incoming.read())
+        await asyncio.sleep(0)
+        await transport.aclose()
+        with pytest.raises(BrokenError):
+            await reading
+        incoming.close()
+        assert await incoming.read() == b""
 
 
 async def test_what_a_server_says_unasked_is_no_answer() -> None:

@@ -32,8 +32,11 @@ def read(path: Path, content: bytes, role: str = "client") -> Prompt:
 
 NAMES = (
     "client.plain",
+    "counselor.cbt",
+    "counselor.instruction",
     "counselor.integrative",
     "counselor.lecturing",
+    "counselor.motivational-interviewing",
     "counselor.person-centred",
     "question.sessions",
     "question.turn",
@@ -105,7 +108,7 @@ def test_a_question_names_nothing_that_it_is_not_given(prompt: Prompt) -> None:
         prompt.render(profile=STORY, facts={})
 
 
-@pytest.mark.parametrize("name", ["person-centred", "lecturing"])
+@pytest.mark.parametrize("name", ["cbt", "instruction", "lecturing", "motivational-interviewing", "person-centred"])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_other_counselors_are_bundled_by_name_and_say_something_else(name: str, language: Language) -> None:
     texts = {load_prompt("counselor", language, form, one).text for one in ("", name) for form in Form}

@@ -6,6 +6,8 @@ from practicum.backends.download import SOURCES, describe, pull
 from practicum.backends.endpoint import Endpoint
 from practicum.backends.fingerprint import file_identity
 from practicum.backends.gguf import read_gguf
+from practicum.backends.hf import HfBackend
+from practicum.backends.hf_load import source_identity
 from practicum.backends.local import LOCAL_SAMPLERS, LocalBackend, local_samplers
 from practicum.backends.names import BACKENDS, PRESETS, ModelName, find_key, read_model_name
 from practicum.backends.openai import CallBudget, OpenAIBackend
@@ -28,6 +30,7 @@ __all__ = [
     "Chunk",
     "Constraint",
     "Endpoint",
+    "HfBackend",
     "LocalBackend",
     "ModelName",
     "Notify",
@@ -55,6 +58,7 @@ __all__ = [
     "read_rule",
     "rule_identity",
     "seeded",
+    "source_identity",
     "template_for",
     "verify",
 ]

@@ -14,6 +14,9 @@ from practicum.core import Form, Message
 BLOCK_BYTES = 2048
 """A thousand long buffers that grow in step leave holes in the heap that fit none of them; blocks of one size fill them again."""
 
+NO_SYSTEM = Message("system", "")
+"""Stands first where a model gets no instruction; it is not sent."""
+
 
 @lru_cache(maxsize=16)
 def _joined(head: bytes, system: bytes) -> bytes:
@@ -27,19 +30,21 @@ def _escaped(text: str) -> bytes:
 class GrownBody:
     """One thread's body up to its last known message."""
 
-    __slots__ = ("_blocks", "_count", "_head", "_last")
+    __slots__ = ("_bare", "_blocks", "_count", "_head", "_last")
 
     def __init__(self, model: str, request: Request) -> None:
         name = orjson.dumps(model)
         if request.form is Form.CHAT:
             self._head = b'{"model":' + name + b',"messages":['
         else:
-            self._head = b'{"model":' + name + b',"prompt":"' + _escaped(TEMPLATES[request.template].before)
+            self._head = b'{"model":' + name + b',"prompt":"'
         self._forget()
 
     def _forget(self) -> None:
         self._blocks: list[bytes | bytearray] = [self._head]
         self._count = 0
+        self._bare = True
+        """No message has been written yet; an empty system message never is."""
         self._last: Message | None = None
 
     def encode(self, request: Request, parameters: bytes) -> Body:
@@ -75,19 +80,22 @@ class GrownBody:
             self._blocks[-1] = last + piece
 
     def _grow_chat(self, message: Message, _: Request) -> bytes:
-        comma = b"," if self._count else b""
+        if not self._count and message == NO_SYSTEM:
+            return b""
+        comma, self._bare = b"" if self._bare else b",", False
         return comma + b'{"role":"%b","content":%b}' % (message.role.encode(), orjson.dumps(message.content))
 
     def _grow_transcript(self, message: Message, request: Request) -> bytes:
         if not self._count:
-            return _escaped(message.content + TEMPLATES[request.template].between)
+            return _escaped(TEMPLATES[request.template].opening(message.content))
         return _escaped(message.content if self._count == 1 else f"\n{message.content}")
 
     def _end_of_chat(self, request: Request) -> bytes:
         if request.tail is None:
             return b"],"
-        return b',{"role":"%b","content":%b}],' % (request.tail.role.encode(), orjson.dumps(request.tail.content))
+        comma = b"" if self._bare else b","
+        return comma + b'{"role":"%b","content":%b}],' % (request.tail.role.encode(), orjson.dumps(request.tail.content))
 
     def _end_of_transcript(self, request: Request) -> bytes:
-        tail = "" if request.tail is None else f"\n{request.tail.content}"
+        tail = "" if request.tail is None else request.tail.content if self._count == 1 else f"\n{request.tail.content}"
         return _escaped(tail + TEMPLATES[request.template].after + request.cue) + b'",'

@@ -12,13 +12,28 @@ from practicum.backends.base import KEPT_CHANCES, Constraint, TokenChances
 from practicum.backends.reasoning import split_reasoning
 from practicum.core import Form, Sampling
 
-OPTIONAL = ("seed", "temperature", "top_p", "max_tokens", "max_completion_tokens", "stop")
+OPTIONAL = ("seed", "temperature", "top_p", "max_tokens", "max_completion_tokens", "stop", "stream_options")
 """Parameters that may be left out when a server refuses them."""
 _REFUSAL = re.compile(r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|not permitted|not allowed|extra", re.IGNORECASE)
+
+_MOST_CACHED = 256
 
 
 class MalformedError(Exception):
     """A 200 whose body is no chat completion: cut off, or something else altogether."""
+
+
+NOT_SUCH = (orjson.JSONDecodeError, KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError)
+"""What reading JSON of another shape raises."""
+
+
+class Tokens(NamedTuple):
+    """What an answer took; zeros where the server does not say."""
+
+    prompt: int
+    completion: int
+    cached: int
+    """Of the prompt's, those whose state the server still held."""
 
 
 class Answered(NamedTuple):
@@ -30,9 +45,7 @@ class Answered(NamedTuple):
     finish: str
     model: str
     request_id: str
-    prompt_tokens: int
-    completion_tokens: int
-    cached_tokens: int
+    tokens: Tokens
     chances: tuple[TokenChances, ...] = ()
 
 
@@ -47,6 +60,12 @@ def encode_extras(form: Form, logprobs: int, constraint: Constraint | None) -> b
     return orjson.dumps(wanted)[1:-1] + b"," if wanted else b""
 
 
+def sampling_members(sampling: Sampling) -> dict[str, Any]:
+    """Return what a body says of sampling: nothing of what is left to the model's own default."""
+    wanted = {"temperature": sampling.temperature, "top_p": sampling.top_p, "max_tokens": sampling.max_tokens}
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
 class Dialect:
     """The parameters that one endpoint takes, learnt from its refusals."""
 
@@ -55,18 +74,25 @@ class Dialect:
         """Rises with each thing learnt: a body made under an older version is worth sending again."""
         self._dropped: set[str] = set()
         self._renamed: dict[str, str] = {}
-        self._cache: dict[tuple[Sampling, tuple[str, ...]], bytes] = {}
+        self.thinks_unmarked = False
+        """Thoughts have come that only a closing mark ended: the opening one is sent with the prompt (see `Speech`)."""
+        self._cache: dict[tuple[Sampling, tuple[str, ...], bool], bytes] = {}
 
-    def encode(self, sampling: Sampling, stop: tuple[str, ...], seed: int) -> bytes:
+    def encode(self, sampling: Sampling, stop: tuple[str, ...], seed: int, *, streamed: bool = False) -> bytes:
         """Return the parameters as the end of a JSON object: `"temperature":1.0,…,"seed":7}`."""
-        fixed = self._cache.get((sampling, stop))
+        fixed = self._cache.get((sampling, stop, streamed))
         if fixed is None:
-            wanted: dict[str, Any] = {"temperature": sampling.temperature, "top_p": sampling.top_p, "max_tokens": sampling.max_tokens}
+            wanted = sampling_members(sampling)
             if stop:
                 wanted["stop"] = list(stop)
+            wanted["stream"] = streamed
+            if streamed:
+                wanted["stream_options"] = {"include_usage": True}
             kept = {self._renamed.get(name, name): value for name, value in wanted.items() if name not in self._dropped}
-            fixed = orjson.dumps(kept | {"stream": False})[1:-1]
-            self._cache[sampling, stop] = fixed
+            fixed = orjson.dumps(kept)[1:-1]
+            if len(self._cache) >= _MOST_CACHED:  # callers of a gateway choose their own
+                self._cache.clear()
+            self._cache[sampling, stop, streamed] = fixed
         return fixed + (b"}" if "seed" in self._dropped else b',"seed":%d}' % seed)
 
     def learn(self, body: bytes) -> str | None:
@@ -76,6 +102,7 @@ class Dialect:
             self._renamed["max_tokens"] = "max_completion_tokens"
             note = "takes max_completion_tokens in place of max_tokens"
         else:
+            param = param.partition(".")[0]
             named = param if param in OPTIONAL else next((name for name in OPTIONAL if re.search(rf"\b{name}\b", message)), None)
             if named is None or named in self._dropped or not _REFUSAL.search(message):
                 return None
@@ -125,6 +152,13 @@ def read_chances(logprobs: Any) -> tuple[TokenChances, ...]:
     )
 
 
+def read_usage(usage: Any) -> Tokens:
+    """Read the `usage` of an answer, or of the last event of a stream."""
+    usage = usage or {}
+    details = usage.get("prompt_tokens_details") or {}
+    return Tokens(int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0), int(details.get("cached_tokens") or 0))
+
+
 def read_answer(body: bytes) -> Answered:
     """Read the body of a 200, from `/chat/completions` or `/completions`.
 
@@ -139,8 +173,6 @@ def read_answer(body: bytes) -> Answered:
             said, thought = choice["text"], None
         else:
             said, thought = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
-        usage = whole.get("usage") or {}
-        details = usage.get("prompt_tokens_details") or {}
         inline, text = split_reasoning(said or "")
         return Answered(
             text=text.strip(),
@@ -148,10 +180,8 @@ def read_answer(body: bytes) -> Answered:
             finish=choice.get("finish_reason") or "",
             model=whole.get("model") or "",
             request_id=whole.get("id") or "",
-            prompt_tokens=int(usage.get("prompt_tokens") or 0),
-            completion_tokens=int(usage.get("completion_tokens") or 0),
-            cached_tokens=int(details.get("cached_tokens") or 0),
+            tokens=read_usage(whole.get("usage")),
             chances=read_chances(choice["logprobs"]) if choice.get("logprobs") else (),
         )
-    except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError) as problem:
+    except NOT_SUCH as problem:
         raise MalformedError(f"{type(problem).__name__}: {body[:80]!r}") from None

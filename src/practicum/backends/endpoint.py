@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from practicum.backends.base import Notify
 from practicum.backends.limits import InFlight, PerMinute
-from practicum.backends.transport import Answer, Body, BrokenError, NotSentError, SlowError, Transport
+from practicum.backends.transport import Answer, Body, BrokenError, Incoming, NotSentError, SlowError, Transport
 from practicum.errors import EndpointError
 
 FIRST_ANSWER_SECONDS = 20.0
@@ -28,7 +28,8 @@ class Endpoint:
     """Sends calls to one address, within its limits; pauses them all while the address refuses.
 
     A pause costs no call its life: callers wait in `enter`, a free `GET /models` looks after the server, and only when
-    the patience is over does every one of them raise.
+    the patience is over does every one of them raise. With `wait_for_away=False` nobody waits and nothing is given up:
+    whoever has no other address to go to fails, and the next call tries again.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Endpoint:
         requests_per_minute: float | None = None,
         tokens_per_minute: float | None = None,
         patience: float = PATIENCE_SECONDS,
+        wait_for_away: bool = True,
         clock: Callable[[], float],
         notify: Notify,
     ) -> None:
@@ -51,6 +53,7 @@ class Endpoint:
         self._requests = PerMinute(requests_per_minute, clock, self.rest) if requests_per_minute else None
         self._tokens = PerMinute(tokens_per_minute, clock, self.rest) if tokens_per_minute else None
         self._patience = patience
+        self.wait_for_away = wait_for_away
         self._clock = clock
         self._notify = notify
         self._first_refusal: float | None = None
@@ -64,7 +67,7 @@ class Endpoint:
 
     @property
     def paused(self) -> bool:
-        """Whether calls are held back until the server is there again."""
+        """Whether the server is away: calls are held back until it is there again (or go elsewhere, see `wait_for_away`)."""
         return not self._open.is_set()
 
     async def enter(self) -> int:
@@ -77,7 +80,7 @@ class Endpoint:
             EndpointError: The endpoint has been given up.
         """
         while True:
-            if not self._open.is_set():
+            if self.wait_for_away and not self._open.is_set():
                 await self._open.wait()
             if self._given_up is not None:
                 raise self._given_up
@@ -86,7 +89,7 @@ class Endpoint:
             if self._requests is not None:
                 await self._requests.take()
             stamp = await self.flight.enter()
-            if self._open.is_set() and self._given_up is None:
+            if (self._open.is_set() or not self.wait_for_away) and self._given_up is None:
                 return stamp
             self.flight.leave()
 
@@ -96,8 +99,33 @@ class Endpoint:
         Raises:
             TransportError: This attempt got no whole answer; the endpoint may be paused now.
         """
-        try:
+        with self.watching(stamp):
             answer = await self._transport.send(target, body, timeout=timeout)
+        self._heard(answer.status)
+        if answer.status < 400:
+            self.flight.answered(stamp)
+        elif answer.status == 429:
+            self.flight.answered(stamp, pushed_back=True)
+        return answer
+
+    async def open(self, stamp: int, target: str, body: Body, *, timeout: float) -> Incoming:  # noqa: ASYNC109 - see Transport
+        """Send one attempt and return its answer while it is still coming; `watching` watches it being read.
+
+        Raises:
+            TransportError: No head came; the endpoint may be paused now.
+        """
+        with self.watching(stamp):
+            incoming = await self._transport.open(target, body, timeout=timeout)
+        self._heard(incoming.status)
+        if incoming.status == 429:
+            self.flight.answered(stamp, pushed_back=True)
+        return incoming
+
+    @contextmanager
+    def watching(self, stamp: int) -> Iterator[None]:
+        """Learn from how an exchange fails, down to the first word of its answer."""
+        try:
+            yield
         except NotSentError as problem:
             self._refused(str(problem))
             raise
@@ -108,8 +136,6 @@ class Endpoint:
         except SlowError:
             self.flight.answered(stamp, pushed_back=True)
             raise
-        self._heard(answer.status, stamp)
-        return answer
 
     async def rest(self, seconds: float) -> None:
         """Sleep so long, or until the endpoint is given up: a run that is being stopped waits for nobody's pause."""
@@ -122,20 +148,22 @@ class Endpoint:
         if self._tokens is not None:
             self._tokens.book(tokens)
 
-    def _heard(self, status: int, stamp: int) -> None:
+    def _heard(self, status: int) -> None:
         self.answered = True
-        if status < 400:
-            self._unavailable = 0
-            self.flight.answered(stamp)
-        elif status == 429:
-            self.flight.answered(stamp, pushed_back=True)
-        elif status in UNAVAILABLE:
+        if status in UNAVAILABLE:
             self._unavailable += 1
             if self._unavailable >= UNAVAILABLE_IN_ROW:
                 self._pause(f"status {status}")
+            return
+        if status < 400:
+            self._unavailable = 0
+        if self.paused and not self.wait_for_away:  # a call that did not wait has found it there
+            if self._probe is not None:
+                self._probe.cancel()
+            self._back()
 
     def _refused(self, cause: str) -> None:
-        if self.answered:
+        if self.answered or not self.wait_for_away:
             self._pause(cause)
             return
         now = self._clock()
@@ -160,22 +188,28 @@ class Endpoint:
     def _pause(self, cause: str) -> None:
         if self._open.is_set() and self._given_up is None:
             self._open.clear()
-            self._notify(f"waiting for {self.address} ({cause})")
+            self._notify(f"{'waiting for' if self.wait_for_away else 'no answer from'} {self.address} ({cause})")
             self._probe = asyncio.get_running_loop().create_task(self._look_after())
+
+    def _back(self) -> None:
+        self._open.set()
+        self._notify(f"{self.address} is there again")
 
     async def _look_after(self) -> None:
         since, probes = self._clock(), 0
-        while self._clock() - since < self._patience:
+        while not self.wait_for_away or self._clock() - since < self._patience:
             await asyncio.sleep(PROBE_SECONDS[min(probes, len(PROBE_SECONDS) - 1)])
+            if not self.paused:  # given up meanwhile
+                return
             probes += 1
             try:
                 answer = await self._transport.send("/models", None, timeout=PROBE_TIMEOUT)
             except (NotSentError, BrokenError, SlowError):
                 continue
             if answer.status not in UNAVAILABLE:
+                self.answered = True
                 self._unavailable = 0
-                self._open.set()
-                self._notify(f"{self.address} is there again")
+                self._back()
                 return
         self._give_up(
             f"{self.address} has not come back within {self._patience / 60:g} min; "

@@ -18,8 +18,6 @@ from practicum.backends.gguf import read_gguf
 from practicum.errors import ConfigError, ModelFileError
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-LARGE_BYTES = 1 << 20
-"""Larger files are sampled for an identity, smaller ones read."""
 SAME_MATRIX = 0.25
 """Relative distance below which two matrices are one that was rounded twice: Q4 to Q8 differ by 0.01 to 0.1, strangers by 1.4."""
 _HUB_ID = re.compile(r"(?:[A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -33,37 +31,41 @@ def source_identity(source: str) -> str:
     """Return what stands for a model in an identity, without importing torch; the place where it lies does not count.
 
     A hub id stands for itself. A GGUF file is `NAME#DIGEST` as for `local:`; a folder is `NAME#DIGEST` over its configuration,
-    tokenizer and code, and over samples of its weights: a fine-tune has its base's file names and sizes.
+    tokenizer, code and weights, the large ones sampled: a fine-tune has its base's file names and sizes.
 
     Raises:
-        ConfigError: No such folder or file, and no hub id either; or a folder without a config.json.
+        ConfigError: No such folder or file, and no hub id either; a folder without a config.json; a file that is no GGUF file.
         ModelFileError: A file cannot be read.
     """
+    check_source(source)
+    path = Path(source)
     if source.endswith(".gguf"):
-        return file_identity(Path(source))
-    folder = Path(source)
-    if not folder.is_dir():
-        if _HUB_ID.fullmatch(source):
-            return source
-        raise ConfigError(
-            f"model hf:{source}: no such folder; expected a folder with a config.json, a .gguf file, or a hub id such as Qwen/Qwen2-7B-Instruct"
-        )
-    if not (folder / "config.json").is_file():
-        raise ConfigError(f"model hf:{source}: the folder has no config.json; expected one that `save_pretrained` has written")
+        return file_identity(path)
+    if not path.is_dir():
+        return source
     digest = sha256()
-    for path in sorted(folder.iterdir()):
-        if path.suffix in _READ and path.is_file():
-            digest.update(f"{path.name}\0{_content_identity(path)}\0".encode())
-    return f"{folder.resolve().name}#{digest.hexdigest()[:12]}"
+    for one in sorted(path.iterdir()):
+        if one.suffix in _READ and one.is_file():
+            digest.update(f"{file_identity(one)}\0".encode())
+    return f"{path.resolve().name}#{digest.hexdigest()[:12]}"
 
 
-def _content_identity(path: Path) -> str:
-    try:
-        if path.stat().st_size > LARGE_BYTES:
-            return file_identity(path)
-        return sha256(path.read_bytes()).hexdigest()
-    except OSError as problem:
-        raise ModelFileError(f"model file {path}: {problem.strerror}") from None
+def check_source(source: str) -> None:
+    """Look whether a model can be where it is said to be, without reading it.
+
+    Raises:
+        ConfigError: As for `source_identity`.
+    """
+    folder = Path(source)
+    if source.endswith(".gguf"):
+        read_gguf(folder)
+    elif not folder.is_dir() and not _HUB_ID.fullmatch(source):
+        raise ConfigError(
+            f"model hf:{source}: no such folder; expected a folder with a config.json, a .gguf file, "
+            "or a hub id such as Qwen/Qwen2-7B-Instruct"
+        )
+    elif folder.is_dir() and not (folder / "config.json").is_file():
+        raise ConfigError(f"model hf:{source}: the folder has no config.json; expected one that `save_pretrained` has written")
 
 
 def check_libraries() -> None:
@@ -88,6 +90,8 @@ class Weights:
     device: str
     dtype: str
     parameters: int
+    threads: int
+    """Of the CPU, where that computes; else 0."""
     context: int
     """Tokens, prompt and reply together; 0: the configuration does not say."""
     ends: frozenset[int]
@@ -118,9 +122,9 @@ def load(source: str, *, name: str, dtype: str, device: str, trust_remote_code: 
         kind: Any = torch.float32 if chosen == "cpu" else "auto"
     else:
         kind = getattr(torch, dtype)
-    where, options = source, {"trust_remote_code": trust_remote_code}
+    where = source
+    options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
     if source.endswith(".gguf"):
-        read_gguf(Path(source))
         where, options = str(Path(source).parent), {**options, "gguf_file": Path(source).name}
     with _quiet():
         try:
@@ -128,7 +132,7 @@ def load(source: str, *, name: str, dtype: str, device: str, trust_remote_code: 
         except _faults() as error:
             raise _load_error(name, source, error, trusted=trust_remote_code) from error
         if source.endswith(".gguf"):
-            _tie_again(model)
+            tie_again(model)
         try:
             model = model.to(chosen).eval()
         except RuntimeError as error:
@@ -200,7 +204,7 @@ def _quiet() -> Generator[None, None, None]:
             logging.enable_progress_bar()
 
 
-def _tie_again(model: Any) -> None:
+def tie_again(model: Any) -> None:
     """Make input and output embedding one where a GGUF file holds the same matrix twice, at two precisions: the output's is the finer."""
     before, after = model.get_input_embeddings(), model.get_output_embeddings()
     if before is None or after is None or before.weight is after.weight or before.weight.shape != after.weight.shape:
@@ -212,6 +216,8 @@ def _tie_again(model: Any) -> None:
 
 
 def _describe(name: str, model: Any, tokenizer: Any, device: str) -> Weights:
+    import torch
+
     takes = frozenset(inspect.signature(model.forward).parameters)
     remote = not type(model).__module__.startswith("transformers.models.")
     config = model.config.get_text_config()
@@ -222,6 +228,7 @@ def _describe(name: str, model: Any, tokenizer: Any, device: str) -> Weights:
         device=device,
         dtype=str(model.dtype).removeprefix("torch."),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
+        threads=torch.get_num_threads() if device == "cpu" else 0,
         context=getattr(config, "max_position_embeddings", 0) or 0,
         ends=_ends(model, tokenizer),
         takes=takes,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-OPEN, CLOSE = "<think>", "</think>"
+from practicum.backends.reasoning import Listener, split_reasoning
+
+OPEN = "<think>"
 BROKEN = "\N{REPLACEMENT CHARACTER}"
 """What a decoder shows for bytes that are no character yet."""
 
@@ -57,11 +59,14 @@ class Speech:
         self._stops = tuple(stop for stop in stops if stop)
         self._longest = max(map(len, self._stops), default=0)
         self._text = OPEN if thinking else ""
-        self._start: int | None = None
-        """Where speech begins; None: not known yet."""
-        self._said = 0
-        """Up to where it has been taken."""
         self._looked = len(self._text)
+        self._listener: Listener | None = None
+        """From the first taking on; a text that is taken whole needs none."""
+        self._heard = 0
+        self.said = ""
+        """All that has been taken."""
+        self.reasoning = ""
+        """What was thought, once the last has been taken."""
         self.stopped = False
 
     def feed(self, piece: str) -> None:
@@ -79,32 +84,20 @@ class Speech:
 
     def take(self, *, last: bool = False) -> str:
         """Return what can be said since the last time; at the end, all that is left."""
-        end = len(self._text) if last or self.stopped else len(self._text) - self._doubtful()
-        if self._start is None:
-            self._start = self._said = self._find_start(end, last=last)
-        if self._start is None:
-            return ""
-        visible = self._text[self._said : end].rstrip()
-        if self._said == self._start:  # nothing has been said yet
-            kept = visible.lstrip()
-            self._start = self._said = self._said + len(visible) - len(kept)
-            visible = kept
-        self._said += len(visible)
-        return visible
-
-    @property
-    def reasoning(self) -> str:
-        """What was thought, once the last has been taken."""
-        return self._text[: self._start].strip().removeprefix(OPEN).removesuffix(CLOSE).strip()
+        if last and self._listener is None:
+            self.reasoning, piece = split_reasoning(self._text)
+        else:
+            listener = self._listener = self._listener or Listener()
+            end = len(self._text) if last or self.stopped else len(self._text) - self._doubtful()
+            piece = listener.hear(self._text[self._heard : end])
+            self._heard = end
+            if last:
+                piece += listener.end()
+                self.reasoning = listener.thought
+        self.said += piece
+        return piece
 
     def _doubtful(self) -> int:
         """Return the length of the longest end of the text that a stop begins with."""
         longest = min(self._longest - 1, len(self._text))
         return next((n for n in range(longest, 0, -1) if any(stop.startswith(self._text[-n:]) for stop in self._stops)), 0)
-
-    def _find_start(self, end: int, *, last: bool) -> int | None:
-        seen = self._text[:end].lstrip()
-        if seen.startswith(OPEN):
-            at = self._text.find(CLOSE, 0, end)
-            return at + len(CLOSE) if at >= 0 else (end if last else None)
-        return None if OPEN.startswith(seen) and not last else 0

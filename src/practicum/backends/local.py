@@ -6,21 +6,23 @@ import asyncio
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from practicum.backends.base import KEPT_CHANCES, Notify, Reply, Request, TokenChances
+from practicum.backends.base import KEPT_CHANCES, Chunk, Notify, Reply, Request, TokenChances
+from practicum.backends.body import NO_SYSTEM
 from practicum.backends.cores import free_cores
-from practicum.backends.dialect import read_chances
+from practicum.backends.dialect import read_chances, sampling_members
 from practicum.backends.gguf import read_gguf
-from practicum.backends.reasoning import split_reasoning
+from practicum.backends.reasoning import Listener, split_reasoning
 from practicum.backends.slots import SlotTable
 from practicum.backends.templates import TEMPLATES, template_for
 from practicum.core import Call, Form
-from practicum.errors import BackendError, ConfigError, ModelFileError
+from practicum.errors import BackendError, ConfigError, EndpointError, ModelFileError
 
 SLOTS = 4
 """Two sessions at once; on a CPU more gain nothing."""
@@ -42,15 +44,41 @@ LOCAL_SAMPLERS: Mapping[Form, Mapping[str, Any]] = {
 
 _BATCH = 128
 
-_Chunk = dict[str, Any]
+_Event = dict[str, Any]
 
 
 class _Server(Protocol):
-    """What is used of `xllamacpp.Server`. Both block until the last chunk, or until `take` returns True."""
+    """What is used of `xllamacpp.Server`. Both block until the last event, or until `take` returns True."""
 
-    def handle_completions(self, body: Mapping[str, Any], take: Callable[[_Chunk], bool]) -> None: ...
+    def handle_completions(self, body: Mapping[str, Any], take: Callable[[_Event], bool]) -> None: ...
 
-    def handle_chat_completions(self, body: Mapping[str, Any], take: Callable[[_Chunk], bool]) -> None: ...
+    def handle_chat_completions(self, body: Mapping[str, Any], take: Callable[[_Event], bool]) -> None: ...
+
+
+_REFUSED = (TypeError, ValueError, RuntimeError)
+"""What llama.cpp raises of a request that it does not take; TypeError: text that is not valid Unicode."""
+
+
+class _Asked:
+    """A question under way in a thread: what has come of it, and the means to stop it."""
+
+    def __init__(self, listening: asyncio.AbstractEventLoop | None = None) -> None:
+        self.events: list[_Event] = []
+        self.halt = threading.Event()
+        self.fresh = asyncio.Event()
+        """Where someone is listening: set when more has come."""
+        self.thought = ""
+        self._listening = listening
+
+    def take(self, event: _Event) -> bool:
+        """Keep what the model's thread says; return whether it shall stop."""
+        self.events.append(event)
+        if self._listening is not None:
+            try:
+                self._listening.call_soon_threadsafe(self.fresh.set)
+            except RuntimeError:  # the loop has been closed
+                return True
+        return self.halt.is_set()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +104,7 @@ class LocalBackend:
 
     A conversation's state lives in its slot only, so each thread is pinned to one until `release`; a thread that finds
     all taken waits. Admit at most `sessions_at_once` sessions, or two that hold one slot each may wait for each other.
+    A question without a thread takes whatever slot shares most with it, and takes no thread's place for longer than it lasts.
     """
 
     def __init__(
@@ -86,9 +115,10 @@ class LocalBackend:
         slots: int = SLOTS,
         context: int = CONTEXT,
         threads: int | None = None,
+        adapters: Sequence[Path] = (),
         notify: Notify = lambda _: None,
     ) -> None:
-        """Read the file's header; nothing is loaded yet.
+        """Read the files' headers; nothing is loaded yet.
 
         Args:
             path: A GGUF file.
@@ -96,6 +126,7 @@ class LocalBackend:
             slots: Conversations kept at once, 1 to 256; a session between two local voices needs two.
             context: Tokens per slot, prompt and reply together; no more than the model was trained for.
             threads: CPU threads; None: as many as there are free cores when the model is loaded.
+            adapters: LoRA adapters in GGUF files, loaded with the model; a request names the one that it wants (`Request.lora`).
             notify: Told when the model is being loaded, and with how many threads.
 
         Raises:
@@ -111,10 +142,14 @@ class LocalBackend:
         """The raw-completion template that fits the model."""
         self.context = min(context, header.context_length or context)
         self.slots = slots
+        for adapter in adapters:
+            read_gguf(adapter)
         self._path = path
+        self._adapters = tuple(adapters)
         self._threads = threads
         self._notify = notify
         self._table = SlotTable(slots)
+        self._draining = False
         self.under_way = 0
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix=f"practicum-{name}")
         self._starting = asyncio.Lock()
@@ -145,7 +180,7 @@ class LocalBackend:
             return self._server
 
     def _load(self) -> _Server:
-        from xllamacpp import CommonParams, Server  # type: ignore[import-untyped]
+        from xllamacpp import CommonAdapterLoraInfo, CommonParams, Server  # type: ignore[import-untyped]
 
         threads = self._threads or free_cores()
         self._notify(f"loading {self.name} ({self._path.stat().st_size / 1e6:,.0f} MB) on {threads} CPU thread{'s' if threads > 1 else ''}")
@@ -160,6 +195,7 @@ class LocalBackend:
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
         # A batch is what a cancelled reply waits for (3 s for a 1.5B on two cores); larger ones compute no faster there.
         params.n_batch = params.n_ubatch = _BATCH
+        params.lora_adapters = [CommonAdapterLoraInfo(str(adapter), 0.0) for adapter in self._adapters]
         params.warmup = False
         params.verbosity = -1
         # xllamacpp also listens on a loopback port: nobody else on this machine gets an answer there.
@@ -169,63 +205,139 @@ class LocalBackend:
             server: _Server = Server(params)
         except (RuntimeError, ValueError, MemoryError) as error:
             raise ModelFileError(
-                f"{self._path}: llama.cpp cannot load it ({error}); is the file whole, its architecture known, "
+                f"{self._path}{self._with_adapters()}: llama.cpp cannot load it ({error}); is the file whole, its architecture known, "
                 f"and is there memory for {self.slots} × {self.context} tokens of context?"
             ) from error
         return server
+
+    def _with_adapters(self) -> str:
+        return f" with {', '.join(map(str, self._adapters))}" if self._adapters else ""
 
     async def reply(self, request: Request) -> Reply:
         """Return one non-empty reply. See `ChatBackend.reply`."""
         self.under_way += 1
         try:
-            server = await self._loaded()
-            return await self._answered(server, await self._table.take(request.thread), request)
+            server, options = await self._seated(request)
+            started = time.monotonic()
+            for attempt in range(1 + TRIES):
+                asked = _Asked()
+                try:
+                    await self._start(server, request, {**options, "seed": _seed(request, attempt)}, asked)
+                except _REFUSED as error:
+                    raise self._refused(error) from error
+                finally:
+                    asked.halt.set()  # cancelled: the model stops
+                answer = self._read(asked.events)
+                if answer.text:
+                    return self._reply(request, answer, attempt, started)
+            raise self._stayed_empty(request)
         finally:
             self.under_way -= 1
 
-    async def _answered(self, server: _Server, slot: int, request: Request) -> Reply:
-        started = time.monotonic()
-        for attempt in range(1 + TRIES):
-            seed = (request.seed + attempt) % 2**31
-            answer = await self._ask(
-                server, request, {**local_samplers(request.form, steady=request.steady), "id_slot": slot, "seed": seed}
-            )
-            if answer.text:
-                call = Call(
-                    model=self.name,
-                    finish=answer.finish,
-                    prompt_tokens=answer.computed + answer.cached,
-                    completion_tokens=answer.generated,
-                    cached_tokens=answer.cached,
-                    seconds=time.monotonic() - started,
-                    attempts=1 + attempt,
-                    seed=seed,
-                    reasoning=answer.reasoning,
-                )
-                return Reply(text=answer.text, call=call, chances=answer.chances)
-        raise BackendError(f"{self.name}: {1 + TRIES} empty replies, with seeds from {request.seed}", kind="empty")
-
-    async def _ask(self, server: _Server, request: Request, options: Mapping[str, Any]) -> _Answer:
-        halt = threading.Event()
-        chunks: list[_Chunk] = []
-
-        def take(chunk: _Chunk) -> bool:
-            chunks.append(chunk)
-            return halt.is_set()
-
-        chat = request.form is Form.CHAT
-        handle = server.handle_chat_completions if chat else server.handle_completions
-        body = {**_body(request), **options}
+    async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        """Yield one non-empty reply as it comes. See `ChatBackend.stream`."""
+        self.under_way += 1
         try:
-            await asyncio.get_running_loop().run_in_executor(self._pool, handle, body, take)
-        except (TypeError, ValueError, RuntimeError) as error:  # TypeError: text that is not valid Unicode
-            raise BackendError(f"{self.name}: llama.cpp refused the request: {error}", kind="model") from error
+            server, options = await self._seated(request)
+            started = time.monotonic()
+            for attempt in range(1 + TRIES):
+                asked = _Asked(asyncio.get_running_loop())
+                text = ""
+                try:
+                    pieces = self._listen(server, request, {**options, "seed": _seed(request, attempt)}, asked)
+                    async with aclosing(pieces):
+                        async for piece in pieces:
+                            text += piece
+                            yield Chunk(piece)
+                    answer = self._read(asked.events)
+                except BackendError as problem:
+                    if text:
+                        raise BackendError(f"{problem}, after {len(text)} characters", kind="broken") from problem
+                    raise
+                if text:
+                    answer = replace(answer, text=text, reasoning=answer.reasoning or asked.thought)
+                    yield Chunk("", self._reply(request, answer, attempt, started))
+                    return
+            raise self._stayed_empty(request)
         finally:
-            halt.set()  # cancelled: the model stops
-        return self._read(chunks)
+            self.under_way -= 1
 
-    def _read(self, chunks: list[_Chunk]) -> _Answer:
-        last = chunks[-1] if chunks else {}
+    async def _seated(self, request: Request) -> tuple[_Server, Mapping[str, Any]]:
+        """Return the model, and what a request is sent with besides its own body and seed."""
+        options = {**local_samplers(request.form, steady=request.steady), **self._lora(request.lora)}
+        server = await self._loaded()
+        if request.thread:
+            options["id_slot"] = await self._table.take(request.thread)
+        return server, options
+
+    def _lora(self, wanted: str) -> Mapping[str, Any]:
+        known = [str(adapter) for adapter in self._adapters]
+        if wanted and wanted not in known:
+            raise BackendError(
+                f"{self.name}: no adapter {wanted!r} was loaded with the model; known: {', '.join(known) or 'none'}", kind="model"
+            )
+        # Said even where none is wanted: without the field, llama.cpp goes on from what it computed with another request's adapter.
+        return {"lora": [{"id": number, "scale": float(one == wanted)} for number, one in enumerate(known)]} if known else {}
+
+    def _start(self, server: _Server, request: Request, options: Mapping[str, Any], asked: _Asked) -> asyncio.Future[None]:
+        """Ask in a thread, once one is free. Cancelled before that, nothing is asked."""
+        handle = server.handle_chat_completions if request.form is Form.CHAT else server.handle_completions
+        body = {**_body(request), **options}
+
+        def run() -> None:
+            if self._draining and not request.thread:
+                raise EndpointError(f"{self.name}: stopping: no call may wait any more")
+            handle(body, asked.take)
+
+        return asyncio.get_running_loop().run_in_executor(self._pool, run)
+
+    async def _listen(self, server: _Server, request: Request, options: Mapping[str, Any], asked: _Asked) -> AsyncGenerator[str, None]:
+        running = self._start(server, request, options, asked)
+        running.add_done_callback(lambda _: asked.fresh.set())
+        listener, heard, over = Listener(), 0, False
+        try:
+            while not over:
+                await asked.fresh.wait()
+                asked.fresh.clear()
+                over = running.done()
+                events = asked.events[heard:]
+                heard += len(events)
+                if said := listener.hear("".join(map(_text_of, events))):
+                    yield said
+            try:
+                running.result()
+            except _REFUSED as error:
+                raise self._refused(error) from error
+            if said := listener.end():
+                yield said
+            asked.thought = listener.thought
+        finally:
+            asked.halt.set()  # closed or cancelled: the model stops
+            if not running.cancel() and not running.cancelled():
+                running.exception()  # looked at, so that nobody is told of one that was not
+
+    def _refused(self, error: BaseException) -> BackendError:
+        return BackendError(f"{self.name}: llama.cpp refused the request: {error}", kind="model")
+
+    def _stayed_empty(self, request: Request) -> BackendError:
+        return BackendError(f"{self.name}: {1 + TRIES} empty replies, with seeds from {request.seed}", kind="empty")
+
+    def _reply(self, request: Request, answer: _Answer, attempt: int, started: float) -> Reply:
+        call = Call(
+            model=self.name,
+            finish=answer.finish,
+            prompt_tokens=answer.computed + answer.cached,
+            completion_tokens=answer.generated,
+            cached_tokens=answer.cached,
+            seconds=time.monotonic() - started,
+            attempts=1 + attempt,
+            seed=_seed(request, attempt),
+            reasoning=answer.reasoning,
+        )
+        return Reply(text=answer.text, call=call, chances=answer.chances)
+
+    def _read(self, events: list[_Event]) -> _Answer:
+        last = events[-1] if events else {}
         if error := last.get("error"):
             if error.get("type") == "exceed_context_size_error":
                 raise BackendError(
@@ -236,15 +348,12 @@ class LocalBackend:
             raise BackendError(f"{self.name}: llama.cpp failed: {error.get('message')}", kind="model")
         if "timings" not in last:
             raise BackendError(f"{self.name}: llama.cpp ended without an answer", kind="malformed")
-        choices = [chunk["choices"][0] for chunk in chunks]
-        deltas = [choice.get("delta", {}) for choice in choices]
-        inline, said = split_reasoning(
-            "".join(choice.get("text") or delta.get("content") or "" for choice, delta in zip(choices, deltas, strict=True))
-        )
+        choices = [event["choices"][0] for event in events]
+        inline, said = split_reasoning("".join(map(_text_of, events)))
         timings = last["timings"]
         return _Answer(
             text=said,
-            reasoning="".join(delta.get("reasoning_content") or "" for delta in deltas) or inline,
+            reasoning="".join(choice.get("delta", {}).get("reasoning_content") or "" for choice in choices) or inline,
             finish=choices[-1]["finish_reason"] or "",
             computed=timings["prompt_n"],
             cached=timings["cache_n"],
@@ -257,7 +366,8 @@ class LocalBackend:
         self._table.release(thread)
 
     def drain(self) -> None:
-        """Let calls under way end; those that wait for a slot are refused."""
+        """Let calls under way end; those that wait for a slot or a free thread are refused."""
+        self._draining = True
         self._table.drain()
 
     async def aclose(self) -> None:
@@ -268,14 +378,11 @@ class LocalBackend:
 
 def _body(request: Request) -> dict[str, Any]:
     """Return the request as llama-server takes it, without seed and slot."""
-    sampling = request.sampling
     body: dict[str, Any] = {
         "stream": True,  # so that a cancelled reply stops at its next token …
         "return_progress": True,  # … or at the next batch of its prompt
         "cache_prompt": True,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "max_tokens": sampling.max_tokens,
+        **sampling_members(request.sampling),
     }
     if request.constraint is not None:
         body["grammar"] = request.constraint.grammar
@@ -284,8 +391,18 @@ def _body(request: Request) -> dict[str, Any]:
     tail = [] if request.tail is None else [request.tail]
     messages = [*request.messages, *tail]
     if request.form is Form.CHAT:
-        return {**body, "messages": [message._asdict() for message in messages], "stop": list(request.stop)}
+        shown = messages[1:] if messages[:1] == [NO_SYSTEM] else messages
+        return {**body, "messages": [message._asdict() for message in shown], "stop": list(request.stop)}
     template = TEMPLATES[request.template]
     system, *lines = (message.content for message in messages)
-    text = template.before + system + template.between + "\n".join(lines) + template.after + request.cue
-    return {**body, "prompt": text, "stop": [*request.stop, *template.stop]}
+    return {**body, "prompt": template.fill(system, lines, request.cue), "stop": [*request.stop, *template.stop]}
+
+
+def _text_of(event: _Event) -> str:
+    choice = (event.get("choices") or [{}])[0]
+    text: str = choice.get("text") or choice.get("delta", {}).get("content") or ""
+    return text
+
+
+def _seed(request: Request, attempt: int) -> int:
+    return (request.seed + attempt) % 2**31

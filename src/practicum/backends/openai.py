@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 
-from practicum.backends.base import Notify, Reply, Request
+from practicum.backends.base import Chunk, Notify, Reply, Request
 from practicum.backends.body import GrownBody
 from practicum.backends.dialect import Answered, Dialect, MalformedError, encode_extras, error_code, error_text, read_answer
 from practicum.backends.endpoint import Endpoint
+from practicum.backends.stream import EventError, Heard, Hearing, open_hearing
 from practicum.backends.templates import TEMPLATES
-from practicum.backends.transport import Answer, BrokenError, NotSentError, SlowError
+from practicum.backends.transport import Answer, Body, TransportError
 from practicum.core import Call, Form
 from practicum.errors import BackendError, EndpointError
 
@@ -81,91 +82,123 @@ class OpenAIBackend:
 
     async def reply(self, request: Request) -> Reply:
         """Return one non-empty reply; see `ChatBackend`."""
-        body = self._bodies.get(request.thread)
-        if body is None:
-            body = self._bodies[request.thread] = GrownBody(self.model, request)
         attempt = _Try()
         self.under_way += 1
         try:
-            while (answered := await self._attempt(request, body, attempt)) is None:
-                if attempt.spent >= self._budget.total:
-                    raise BackendError(
-                        f"{self.model}: no answer within {self._budget.total:g} s and {attempt.attempts} attempts; last: {attempt.cause}",
-                        kind="budget",
-                    )
+            heard = await self._ask(request, attempt, streamed=False)
         finally:
             self.under_way -= 1
-        return Reply(text=answered.text, call=self._call(request, answered, attempt), chances=answered.chances)
+        return self._reply(request, heard.answered(), attempt)
 
-    def _call(self, request: Request, answered: Answered, attempt: _Try) -> Call:
-        return Call(
+    async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        """Yield one non-empty reply as it comes; see `ChatBackend`."""
+        attempt = _Try()
+        heard: Heard | Hearing | None = None
+        self.under_way += 1
+        try:
+            heard = await self._ask(request, attempt, streamed=True)
+            said = heard.first
+            while said:
+                yield Chunk(said)
+                said = await heard.next()
+            reply = self._reply(request, heard.answered(), attempt)
+            heard.close()  # whoever takes the last chunk may take its time
+            yield Chunk("", reply)
+        except (TransportError, MalformedError, EventError) as problem:
+            raise BackendError(f"{self.model}: the answer broke off in the middle ({problem})", kind="broken") from problem
+        finally:
+            if heard is not None:
+                heard.close()
+            self.under_way -= 1
+
+    async def _ask(self, request: Request, attempt: _Try, *, streamed: bool) -> Heard | Hearing:
+        """Try until there is a good answer, or (`streamed`) its first word; it must be closed."""
+        body = self._body_of(request)
+        while (heard := await self._attempt(request, body, attempt, streamed=streamed)) is None:
+            if attempt.spent >= self._budget.total:
+                raise BackendError(
+                    f"{self.model}: no answer within {self._budget.total:g} s and {attempt.attempts} attempts; last: {attempt.cause}",
+                    kind="budget",
+                )
+        return heard
+
+    def _body_of(self, request: Request) -> GrownBody:
+        if not request.thread:
+            return GrownBody(self.model, request)
+        body = self._bodies.get(request.thread)
+        if body is None:
+            body = self._bodies[request.thread] = GrownBody(self.model, request)
+        return body
+
+    def _reply(self, request: Request, answered: Answered, attempt: _Try) -> Reply:
+        call = Call(
             model=answered.model or self.model,
             finish=answered.finish,
-            prompt_tokens=attempt.prompt_tokens,
-            completion_tokens=attempt.completion_tokens,
-            cached_tokens=answered.cached_tokens,
+            prompt_tokens=attempt.prompt_tokens + answered.tokens.prompt,
+            completion_tokens=attempt.completion_tokens + answered.tokens.completion,
+            cached_tokens=answered.tokens.cached,
             seconds=self._clock() - attempt.started,
             attempts=attempt.attempts,
             request_id=answered.request_id,
             seed=_seed(request, attempt),
             reasoning=answered.reasoning,
         )
+        return Reply(text=answered.text, call=call, chances=answered.chances)
 
-    def _pick(self, thread: str) -> Endpoint:
+    def _pick(self, request: Request) -> Endpoint:
         endpoints = self.endpoints
         if len(endpoints) == 1:
             return endpoints[0]
-        first = zlib.crc32(thread.encode()) % len(endpoints)
+        first = zlib.crc32((request.thread or request.route).encode()) % len(endpoints)
         in_order = [*endpoints[first:], *endpoints[:first]]
         return next((endpoint for endpoint in in_order if not endpoint.paused), in_order[0])
 
-    async def _attempt(self, request: Request, body: GrownBody, attempt: _Try) -> Answered | None:
+    async def _attempt(self, request: Request, body: GrownBody, attempt: _Try, *, streamed: bool) -> Heard | Hearing | None:
         """Try once. None: worth another try; the time that it took is in `attempt.spent`, and it has slept if it should."""
-        endpoint = self._pick(request.thread)
+        endpoint = self._pick(request)
         dialect = self._dialects[endpoint.address]
-        stop = (*request.stop, *TEMPLATES[request.template].stop) if request.form is Form.TRANSCRIPT else tuple(request.stop)
         target = "/completions" if request.form is Form.TRANSCRIPT else "/chat/completions"
         stamp = await endpoint.enter()
         started = self._clock()
         if not attempt.attempts:
             attempt.started = started
         attempt.attempts += 1
+        got: Answer | Answered | Hearing | None = None
         try:
             version = dialect.version
-            extras = encode_extras(request.form, request.logprobs, request.constraint)
-            message = body.encode(request, extras + dialect.encode(request.sampling, stop, _seed(request, attempt)))
-            answer = await endpoint.exchange(stamp, target, message, timeout=self._budget.timeout)
-        except (NotSentError, BrokenError, SlowError) as problem:
+            message = self._encode(request, body, dialect, attempt, streamed=streamed)
+            if streamed:
+                got = await open_hearing(endpoint, dialect, stamp, target, message, timeout=self._budget.timeout)
+            else:
+                answer = await endpoint.exchange(stamp, target, message, timeout=self._budget.timeout)
+                got = read_answer(answer.body) if answer.status == 200 else answer
+        except (TransportError, MalformedError) as problem:
             attempt.cause = str(problem)
             attempt.spent += self._clock() - started
-            if not endpoint.paused:  # else the wait is the endpoint's, not this call's
-                await self._rest(endpoint, request, attempt, None if endpoint.answered else FIRST_CONTACT_PAUSE)
+            await self._move_on(endpoint, request, attempt)
             return None
         finally:
-            endpoint.flight.leave()
+            if not isinstance(got, Hearing):  # which keeps its place until it is closed
+                endpoint.flight.leave()
         attempt.spent += self._clock() - started
-        if answer.status == 200:
-            return await self._read(request, answer, attempt, endpoint)
-        if answer.status in TRANSIENT and error_code(answer.body) != "insufficient_quota":
-            attempt.cause = f"status {answer.status}: {error_text(answer.body)}"
-            await self._rest(endpoint, request, attempt, _retry_after(answer))
-            return None
-        if answer.status in {400, 422} and self._adapt(endpoint, dialect, version, answer):
-            return None
-        raise self._final(endpoint, answer)
+        if isinstance(got, Hearing):
+            return got
+        if isinstance(got, Answered):
+            return self._weigh(request, got, attempt, endpoint)
+        await self._heed(request, got, attempt, endpoint, version)
+        return None
 
-    async def _read(self, request: Request, answer: Answer, attempt: _Try, endpoint: Endpoint) -> Answered | None:
-        try:
-            answered = read_answer(answer.body)
-        except MalformedError as problem:
-            attempt.cause = f"truncated or malformed answer ({problem})"
-            await self._rest(endpoint, request, attempt)
-            return None
-        endpoint.spent(answered.prompt_tokens + answered.completion_tokens)
-        attempt.prompt_tokens += answered.prompt_tokens
-        attempt.completion_tokens += answered.completion_tokens
+    def _encode(self, request: Request, body: GrownBody, dialect: Dialect, attempt: _Try, *, streamed: bool) -> Body:
+        stop = (*request.stop, *TEMPLATES[request.template].stop) if request.form is Form.TRANSCRIPT else tuple(request.stop)
+        extras = encode_extras(request.form, request.logprobs, request.constraint)
+        return body.encode(request, extras + dialect.encode(request.sampling, stop, _seed(request, attempt), streamed=streamed))
+
+    def _weigh(self, request: Request, answered: Answered, attempt: _Try, endpoint: Endpoint) -> Heard | None:
+        endpoint.spent(answered.tokens.prompt + answered.tokens.completion)
         if answered.text:
-            return answered
+            return Heard(answered)
+        attempt.prompt_tokens += answered.tokens.prompt
+        attempt.completion_tokens += answered.tokens.completion
         attempt.empties += 1
         attempt.cause = "empty answer"
         if attempt.empties >= EMPTY_TRIES:
@@ -178,6 +211,31 @@ class OpenAIBackend:
             )
         return None
 
+    async def _heed(self, request: Request, answer: Answer, attempt: _Try, endpoint: Endpoint, version: int) -> None:
+        """Rest or learn as a status that is not 200 asks for.
+
+        Raises:
+            EndpointError, BackendError: Another try would not help.
+        """
+        if answer.status in TRANSIENT and error_code(answer.body) != "insufficient_quota":
+            attempt.cause = f"status {answer.status}: {error_text(answer.body)}"
+            if endpoint.paused:
+                self._look_elsewhere(endpoint, request, attempt)
+            await self._rest(endpoint, request, attempt, _retry_after(answer))
+        elif answer.status not in {400, 422} or not self._adapt(endpoint, version, answer):
+            raise self._final(endpoint, answer)
+
+    async def _move_on(self, endpoint: Endpoint, request: Request, attempt: _Try) -> None:
+        """Rest after a connection that failed, unless the endpoint is paused: then the wait is not this call's."""
+        if endpoint.paused:
+            self._look_elsewhere(endpoint, request, attempt)
+        else:
+            await self._rest(endpoint, request, attempt, None if endpoint.answered else FIRST_CONTACT_PAUSE)
+
+    def _look_elsewhere(self, endpoint: Endpoint, request: Request, attempt: _Try) -> None:
+        if not endpoint.wait_for_away and self._pick(request).paused:
+            raise EndpointError(f"{self.model}: no server is there at {endpoint.address} ({attempt.cause})")
+
     async def _rest(self, endpoint: Endpoint, request: Request, attempt: _Try, wanted: float | None = None) -> None:
         jitter = random.Random(request.seed + attempt.attempts).uniform(0.5, 1.0)
         pause = wanted if wanted is not None else attempt.pause * jitter
@@ -186,8 +244,9 @@ class OpenAIBackend:
         attempt.spent += pause
         await endpoint.rest(pause)
 
-    def _adapt(self, endpoint: Endpoint, dialect: Dialect, version: int, answer: Answer) -> bool:
+    def _adapt(self, endpoint: Endpoint, version: int, answer: Answer) -> bool:
         """Whether the same call is worth sending again in what is known of the endpoint by now."""
+        dialect = self._dialects[endpoint.address]
         if dialect.version > version:  # another call has learnt it meanwhile
             return True
         note = dialect.learn(answer.body)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+import re
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from practicum.backends.base import Reply, Request
+from practicum.backends.base import Chunk, Reply, Request
 from practicum.core import Call, digest_of
 from practicum.errors import BackendError, ConfigError
 
 SESSIONS_AT_ONCE = 64
 FAIL = "!fail"
 """A line of a script that is not said: the call fails for good, with the rest of the line as its cause."""
+_PIECE = re.compile(r"\s*(?:[!-~]+|[^\s!-~]{1,2})")
+"""A word, or two characters of a script that has no spaces."""
 
 Rule = Callable[[Request], str]
 
@@ -120,6 +124,25 @@ class ScriptedBackend:
             raise BackendError(text.removeprefix(FAIL).strip() or "the script says nothing", kind="script")
         call = Call(model=self._name, finish="stop", prompt_tokens=0, completion_tokens=0, seconds=0.0, seed=request.seed)
         return Reply(text=text, call=call)
+
+    async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        """Yield what the rule says, a word or two characters at a time.
+
+        Raises:
+            BackendError: As for `reply`.
+        """
+        self.under_way += 1
+        try:
+            reply = await self.reply(request)
+            pieces = _PIECE.findall(reply.text.strip())
+            if not pieces:
+                raise BackendError("the script says nothing", kind="script")
+            for piece in pieces:
+                yield Chunk(piece)
+                await asyncio.sleep(0)  # as with any model, others get their turn between two pieces
+            yield Chunk("", replace(reply, text="".join(pieces)))
+        finally:
+            self.under_way -= 1
 
     def release(self, thread: str) -> None:
         """Forget a thread; there is nothing to forget."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -14,16 +14,33 @@ class Template(NamedTuple):
     after: str
     stop: tuple[str, ...] = ()
     """The family's own end marks, for servers that do not stop at them by themselves."""
+    bare: str = ""
+    """Stands in place of `before`, system prompt and `between` where there is no system prompt."""
+
+    def opening(self, system: str) -> str:
+        """Return what stands before the transcript's first line."""
+        return self.before + system + self.between if system else self.bare
+
+    def fill(self, system: str, lines: Sequence[str], cue: str) -> str:
+        """Return the whole text, the reply begun."""
+        return self.opening(system) + "\n".join(lines) + self.after + cue
 
 
 TEMPLATES: Mapping[str, Template] = {
     "plain": Template("", "\n\n", "\n"),
-    "chatml": Template("<|im_start|>system\n", "<|im_end|>\n<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n", ("<|im_end|>",)),
+    "chatml": Template(
+        "<|im_start|>system\n",
+        "<|im_end|>\n<|im_start|>user\n",
+        "<|im_end|>\n<|im_start|>assistant\n",
+        ("<|im_end|>",),
+        bare="<|im_start|>user\n",
+    ),
     "llama3": Template(
         "<|start_header_id|>system<|end_header_id|>\n\n",
         "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n",
         "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
         ("<|eot_id|>",),
+        bare="<|start_header_id|>user<|end_header_id|>\n\n",
     ),
 }
 """Names to templates. Lines of the transcript are joined by a line break."""

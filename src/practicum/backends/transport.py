@@ -145,6 +145,15 @@ def read_address(url: str) -> Address:
     return Address(parts.scheme, parts.hostname, port or default, parts.path.rstrip("/"))
 
 
+def request_headers(key: str | None, headers: Mapping[str, str] | None) -> Mapping[str, str]:
+    """Return what every request to an address is sent with."""
+    return {
+        "Accept": "application/json, text/event-stream",
+        **({"Authorization": f"Bearer {key}"} if key else {}),
+        **(headers or {}),
+    }
+
+
 def open_transport(url: str, key: str | None, headers: Mapping[str, str] | None = None) -> Transport:
     """Return the transport for a base URL: our own pool for plain HTTP, aiohttp for https or where a proxy is set.
 
@@ -158,7 +167,7 @@ def open_transport(url: str, key: str | None, headers: Mapping[str, str] | None 
     if address.scheme == "https" or proxied:
         from practicum.backends.tls import LibraryTransport
 
-        return LibraryTransport(url.rstrip("/"), key)
+        return LibraryTransport(url.rstrip("/"), key, headers)
     from practicum.backends.pool import PlainTransport
 
-    return PlainTransport(address, key)
+    return PlainTransport(address, key, headers)

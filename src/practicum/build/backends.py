@@ -11,6 +11,7 @@ from practicum.backends import (
     CallBudget,
     ChatBackend,
     Endpoint,
+    HfBackend,
     LocalBackend,
     Notify,
     OpenAIBackend,
@@ -111,8 +112,6 @@ class Backends:
         )
 
     def _hf(self, source: ModelSource) -> ChatBackend:
-        from practicum.backends import HfBackend
-
         hf = self._config.hf
         return HfBackend(
             source.name.name,

@@ -104,11 +104,12 @@ def _digest(bot: Bot, source: ModelSource, prompts: Mapping[Language, Prompt]) -
     """Digest all that determines what a bot says: not its name, its description or where its model runs."""
     kept = {
         name: getattr(bot, name)
-        for name in ("form", "raw", "template", "labels", "heading", "cue", "window", "stop", "own", "strip_label", "first_paragraph")
+        for name in ("form", "raw", "template", "heading", "cue", "window", "stop", "own", "strip_label", "first_paragraph")
     }
     return digest_of(
         {
             **kept,
+            "labels": None if bot.labels is None else {str(speaker): label for speaker, label in bot.labels.items()},
             "model": source.identity,
             "prompts": {language: asdict(prompt.ref) for language, prompt in prompts.items()},
             "sampling": asdict(bot.sampling),

@@ -15,6 +15,7 @@ from practicum.backends import (
     model_path,
     read_gguf,
     rule_identity,
+    source_identity,
     template_for,
 )
 from practicum.core import Form
@@ -59,8 +60,6 @@ def find_source(name: ModelName, *, key: str | None = None) -> ModelSource:
         case "local":
             return _find_local(source)
         case "hf":
-            from practicum.backends import source_identity
-
             identity = f"hf:{source_identity(name.name)}"
             return replace(source, identity=identity, base=identity)
         case "script":

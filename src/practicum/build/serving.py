@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from practicum.backends import ChatBackend, LocalBackend, Notify, TransportError, find_key, open_transport
+from practicum.backends import ChatBackend, HfBackend, LocalBackend, Notify, TransportError, find_key, open_transport
 from practicum.build.backends import SPARE_FILES, Backends
 from practicum.build.bots import MadeBot, make_bot
 from practicum.build.clients import Clients, find_clients
@@ -135,7 +135,7 @@ def make_services(plan: GatewayPlan, backends: Backends) -> list[Service]:
 async def load(backends: Backends) -> None:
     """Load the models that live in this process."""
     for backend in backends.all():
-        if isinstance(backend, LocalBackend):
+        if isinstance(backend, HfBackend | LocalBackend):
             await backend.start()
 
 

@@ -13,12 +13,15 @@ import typer
 from typer.core import TyperGroup
 
 from practicum.cli.arena import arena
+from practicum.cli.bots import bots
+from practicum.cli.chat import chat
 from practicum.cli.console import complain
 from practicum.cli.curate import curate
 from practicum.cli.demo import demo
 from practicum.cli.doctor import doctor
 from practicum.cli.export import export
 from practicum.cli.importing import importing
+from practicum.cli.keys import keys
 from practicum.cli.models import models
 from practicum.cli.profiles import profiles
 from practicum.cli.prompts import prompts
@@ -77,10 +80,12 @@ def _practicum(
     """
 
 
-for _verb in (demo, simulate, arena, rank, train, serve, runs, show, export, curate, prompts, doctor):
+for _verb in (demo, simulate, curate, train, arena, rank, serve, chat, runs, show, export, prompts, doctor):
     app.command()(_verb)
 app.add_typer(profiles)
 app.add_typer(models)
+app.add_typer(bots)
+app.add_typer(keys)
 app.add_typer(importing)
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Final
 
-from practicum.core import Speaker
+from practicum.core import Language, Speaker
 from practicum.dataset.conversation import Conversation, Line
 from practicum.dataset.curate_config import ChecksConfig
 from practicum.measures import (
@@ -20,6 +20,7 @@ from practicum.measures import (
     confides,
     copied_share,
     counsels,
+    count_persons,
     count_repeats,
     cut_stage_directions,
     english_words,
@@ -35,6 +36,7 @@ from practicum.measures import (
     may_loop,
     other_script,
     says_goodbye,
+    says_thanks,
     speaks_as_model,
     speaks_for_other,
     strip_label,
@@ -195,12 +197,26 @@ def _role_flip(heard: _Heard, config: ChecksConfig) -> Finding | None:
         return _finding(Check.ROLE_FLIP, f"the client counsels: {said}", heard.first(invites, Speaker.CLIENT))
     if said := confides(heard.counselor_text):
         return _finding(Check.ROLE_FLIP, f"the counselor confides: {said}", heard.first(confides, Speaker.COUNSELOR))
+    for index, line in enumerate(lines):
+        if index and (whose := _wrong_person(line, heard.conversation.language)):
+            return _finding(Check.ROLE_FLIP, f"{whose}: {line.text}", index)
     for index, line in enumerate(lines if _COLON.search(heard.whole) else ()):
         if speaks_for_other(line.text, line.speaker) or ("：" in line.text and _SCRIPTED.search(line.text)):
             return _finding(Check.ROLE_FLIP, f"speaks for the other side: {line.text}", index)
     return None
 
 
+def _wrong_person(line: Line, language: Language) -> str:
+    """Say what is wrong with a client who speaks of "you" alone, or a counselor who speaks of "me" alone; "" if neither."""
+    mine, yours, ours = count_persons(line.text, language)
+    least = _PERSONS[language]
+    if line.speaker is Speaker.COUNSELOR:
+        return "the counselor speaks of themselves" if mine >= least and not yours else ""
+    lectures = yours >= least and not mine and not ours and not says_thanks(line.text)
+    return "the client speaks of the counselor" if lectures else ""
+
+
+_PERSONS: Final[Mapping[Language, int]] = {"zh": 2, "en": 3}
 _COLON = re.compile("[:：【\\[]")
 # Labels of peer support, and dialogues written out within one turn.
 _SCRIPTED = re.compile("(?:^|[\n。！？])(?:支持者|倾听者|求助者|[AB])：")
@@ -216,7 +232,7 @@ def _praise(heard: _Heard, config: ChecksConfig) -> Finding | None:
     turns, language = heard.counselor, heard.conversation.language
     empty, example = 0, ""
     for spoken, text in enumerate(turns):
-        if is_empty_praise(text, language):
+        if is_empty_praise(text, language, heard.client_text):
             empty += 1
             example = example or text
         elif empty + len(turns) - spoken - 1 < config.praise_share * len(turns):

@@ -8,8 +8,10 @@ from practicum.engine.config import (
     Section,
     SessionsConfig,
     Text,
+    explain,
     known_keys,
     read_config,
+    read_toml,
     read_tree,
 )
 from practicum.engine.loop import run_desk
@@ -39,9 +41,11 @@ __all__ = [
     "Text",
     "Voice",
     "Watcher",
+    "explain",
     "hold_session",
     "known_keys",
     "read_config",
+    "read_toml",
     "read_tree",
     "run_desk",
 ]

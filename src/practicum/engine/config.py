@@ -193,7 +193,7 @@ def read_tree(
         ConfigError: One line for every mistake.
     """
     tree: dict[str, Any] = deepcopy(dict(under or {}))
-    for key, value in (_read_toml(file) if file else {}).items():
+    for key, value in (read_toml(file) if file else {}).items():
         _merge(tree, key, value)
     for setting in settings:
         key, equals, value = setting.partition("=")
@@ -206,16 +206,21 @@ def read_tree(
     try:
         return model.model_validate(tree)
     except ValidationError as problem:
-        raise ConfigError("\n".join(dict.fromkeys(_line(error, model) for error in problem.errors()))) from None
+        raise ConfigError("\n".join(dict.fromkeys(explain(error, model) for error in problem.errors()))) from None
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def read_toml(file: Path, what: str = "configuration") -> dict[str, Any]:
+    """Read a TOML file; `what` it is begins every complaint.
+
+    Raises:
+        ConfigError: It cannot be read, or is not TOML.
+    """
     try:
         return tomllib.loads(file.read_bytes().decode("utf-8-sig"))
     except OSError as problem:
-        raise ConfigError(f"configuration {file}: {problem.strerror}") from None
+        raise ConfigError(f"{what} {file}: {problem.strerror}") from None
     except (ValueError, RecursionError) as problem:  # not TOML, not UTF-8, or a number of thousands of digits
-        raise ConfigError(f"configuration {file} is not TOML: {problem}") from None
+        raise ConfigError(f"{what} {file} is not TOML: {problem}") from None
 
 
 def _read_value(text: str) -> Any:
@@ -246,7 +251,8 @@ def _merge(tree: dict[str, Any], name: str, value: Any) -> None:
         tree[name] = value
 
 
-def _line(error: Any, model: type[BaseModel]) -> str:
+def explain(error: Any, model: type[BaseModel]) -> str:
+    """Return one mistake of pydantic's as a line: the key, the value, what was expected."""
     key = ".".join(str(part) for part in error["loc"]) or "configuration"
     if error["type"] == "extra_forbidden":
         return f"unknown key {key!r}; known: {', '.join(known_keys(key.rpartition('.')[0], model))}"

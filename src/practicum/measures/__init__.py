@@ -16,6 +16,7 @@ from practicum.measures.loops import count_repeats, find_loop, may_loop
 from practicum.measures.markdown import is_list, may_list
 from practicum.measures.overlap import copied_share
 from practicum.measures.praise import is_empty_praise
+from practicum.measures.pronouns import count_persons
 from practicum.measures.refusal import speaks_as_model
 from practicum.measures.repeats import normal_form, repeats_earlier
 from practicum.measures.reply_check import CheckRules, Fault, check_reply, repair
@@ -40,6 +41,7 @@ __all__ = [
     "confides",
     "copied_share",
     "counsels",
+    "count_persons",
     "count_repeats",
     "cut_stage_directions",
     "english_words",

@@ -7,31 +7,10 @@ told apart by their beginnings: marriage is no news after "married".
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterator, Sequence
-from functools import cache
-from itertools import pairwise
 
 from practicum.core import Language, Speaker
-from practicum.measures.phrases import instrument
-
-_WORD = re.compile("[a-z]{4,}")
-_STEM = 5
-"""Letters by which English words are told apart: marry, married and marriage are one."""
-
-
-@cache
-def _common(language: Language) -> frozenset[str]:
-    return frozenset(_stem(word) if language == "en" else word for word in instrument("common_words")[language]["common"].split())
-
-
-@cache
-def _function() -> frozenset[str]:
-    return frozenset(instrument("common_words")["zh"]["function"])
-
-
-def _stem(word: str) -> str:
-    return word.removesuffix("s").removesuffix("ing").removesuffix("ed")[:_STEM]
+from practicum.measures.common_words import WORD, pairs_of, stem, telling_pairs, telling_stems
 
 
 def untold_words(turns: Sequence[tuple[Speaker, str]], profile: str, language: Language) -> Iterator[tuple[int, list[str]]]:
@@ -46,12 +25,11 @@ def untold_words(turns: Sequence[tuple[Speaker, str]], profile: str, language: L
 
 
 def _untold_chinese(turns: Sequence[tuple[Speaker, str]], profile: str) -> Iterator[tuple[int, list[str]]]:
-    common, function = _common("zh"), _function()
-    theirs = {pair for pair in _pairs(profile) if pair not in common and function.isdisjoint(pair)}
+    theirs = telling_pairs(profile)
     said: set[str] = set()
     known: set[str] = set()
     for index, (speaker, text) in enumerate(turns):
-        pairs = _pairs(text)
+        pairs = pairs_of(text)
         if speaker is Speaker.COUNSELOR:
             # A pair of characters that were both said is too near to what was told.
             new = {pair for pair in theirs.intersection(pairs) - said if pair[0] not in known or pair[1] not in known}
@@ -59,10 +37,6 @@ def _untold_chinese(turns: Sequence[tuple[Speaker, str]], profile: str) -> Itera
                 yield index, _merged(new, text)
         said.update(pairs)
         known.update(text)
-
-
-def _pairs(text: str) -> list[str]:
-    return [a + b for a, b in pairwise(text) if "\u4e00" <= a <= "\u9fff" and "\u4e00" <= b <= "\u9fff"]
 
 
 def _merged(pairs: Container[str], text: str) -> list[str]:
@@ -84,10 +58,10 @@ def _in_twos(stretch: str) -> list[str]:
 
 
 def _untold_english(turns: Sequence[tuple[Speaker, str]], profile: str) -> Iterator[tuple[int, list[str]]]:
-    theirs = {_stem(word) for word in _WORD.findall(profile.lower())} - _common("en")
+    theirs = telling_stems(profile)
     said: set[str] = set()
     for index, (speaker, text) in enumerate(turns):
-        stems = {_stem(word): word for word in _WORD.findall(text.lower())}
+        stems = {stem(word): word for word in WORD.findall(text.lower())}
         if speaker is Speaker.COUNSELOR:
             new = [word for stem, word in stems.items() if stem in theirs and stem not in said]
             if new:

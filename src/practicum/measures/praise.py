@@ -6,13 +6,16 @@ import re
 from functools import cache
 
 from practicum.core import Language
+from practicum.measures.common_words import shares_words
 from practicum.measures.length import chinese_characters, english_words
 from practicum.measures.phrases import instrument, phrases_of, plain
 
 _CLAUSE = {"zh": re.compile("[^，。！？；,.!?;~～…\\s]+"), "en": re.compile("[^,.!?;:…\n—]+")}
 
 FULL = 0.3
-"""Above this share of its letters in clauses of its own a turn says something."""
+"""Above this share of its letters in clauses of its own a turn says something …"""
+LOOSE = 0.75
+"""… and above this one whatever it takes up."""
 
 
 @cache
@@ -20,10 +23,16 @@ def _asks(language: Language) -> re.Pattern[str]:
     return re.compile(instrument("praise")[language]["ask"])
 
 
-def is_empty_praise(text: str, language: Language) -> bool:
+def is_empty_praise(text: str, language: Language, said: str) -> bool:
     """Tell whether a counselor's turn is nothing but praise, encouragement or stock comfort.
 
-    A turn that asks, advises or takes up what the client said is not empty; at most three tenths of an empty one are anything else.
+    A turn that asks or advises is not empty, nor is a long one. Of an empty one at most three tenths of the letters are no stock comfort;
+    or some of it is, and nothing takes up what the client has said.
+
+    Args:
+        text: The turn.
+        language: The conversation's.
+        said: What the client says in the whole conversation.
     """
     longest, most = (instrument("praise")[language][key] for key in ("longest", "most"))
     if not 0 < _size(text, language) <= most:
@@ -33,14 +42,11 @@ def is_empty_praise(text: str, language: Language) -> bool:
     if _asks(language).search(text):
         return False
     stock = phrases_of("praise", language)
-    left = FULL * len(text)
-    for clause in _CLAUSE[language].finditer(text):
-        said = clause[0]
-        if not stock.search(said) or _size(said, language) > longest:
-            left -= len(said)
-            if left < 0:
-                return False
-    return True
+    clauses = [clause[0] for clause in _CLAUSE[language].finditer(text)]
+    own = sum(len(clause) for clause in clauses if not stock.search(clause) or _size(clause, language) > longest)
+    if own <= FULL * len(text):
+        return True
+    return own < len(text.replace(" ", "")) * LOOSE and not shares_words(text, said, language)
 
 
 def _size(text: str, language: Language) -> int:

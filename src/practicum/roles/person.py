@@ -11,6 +11,7 @@ from typing import Protocol
 
 from practicum.backends import Chunk, Reply, Request
 from practicum.core import Form, SessionView, Utterance, as_seen_by, derive_seed
+from practicum.errors import BackendError
 from practicum.roles.voice import Chair
 
 
@@ -132,14 +133,19 @@ class StreamedVoice:
 
 
 async def whole(chunks: AsyncGenerator[Chunk, None], tell: Callable[[str], None] = lambda _: None) -> Reply:
-    """Return the reply that comes in chunks, each piece of its text told as it comes; the call is ended if nobody waits any more."""
+    """Return the reply that comes in chunks, each piece of its text told as it comes; the call is ended if nobody waits any more.
+
+    Raises:
+        BackendError: It broke off.
+    """
     reply: Reply | None = None
     async with aclosing(chunks):
         async for chunk in chunks:
             if chunk.text:
                 tell(chunk.text)
             reply = chunk.reply or reply
-    assert reply is not None, "the last chunk carries the reply"  # noqa: S101 - the backend's contract
+    if reply is None:
+        raise BackendError("the reply ended without its last piece", kind="broken")
     return reply
 
 

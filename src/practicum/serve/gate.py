@@ -81,14 +81,12 @@ class Gate:
         self._pass_on()
 
     def _pass_on(self) -> None:
-        if self._line:
+        while self._line:
             turn = next(iter(self._line))
             del self._line[turn]
-            if not turn.done():
+            if not turn.done():  # else it was cancelled a moment ago
                 turn.set_result(True)
                 return
-            self._pass_on()
-            return
         self.serving -= 1
 
     def _give_up(self, turn: asyncio.Future[bool]) -> None:

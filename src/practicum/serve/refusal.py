@@ -23,7 +23,7 @@ _TYPES: Mapping[int, str] = {
 class Refusal(Exception):  # noqa: N818 - no failure of ours: an answer that is no
     """A request that is not answered. Raised inside the gateway only, and turned into an answer at its door."""
 
-    def __init__(  # noqa: PLR0913 - the fields of an answer
+    def __init__(
         self,
         status: int,
         message: str,

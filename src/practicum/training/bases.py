@@ -58,7 +58,7 @@ def _unpack(file: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from practicum.backends.hf_load import _tie_again as tie_again
+    from practicum.backends.hf_load import tie_again
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name)
