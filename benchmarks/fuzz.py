@@ -28,7 +28,7 @@ from benchmarks.meter import ROOT, clean_environment
 from benchmarks.mutate import NASTY_VALUES, damage, mutate_bytes
 from benchmarks.table import Row, Verdict
 from practicum.backends import CallBudget, Endpoint, OpenAIBackend
-from practicum.backends.transport import Answer, BrokenError, SlowError
+from practicum.backends.transport import Answer, BrokenError, Incoming, SlowError
 from practicum.core import LANGUAGES, Form, Participant, Sampling, SessionView, Speaker, Turn
 from practicum.dataset import read_profiles
 from practicum.engine import known_keys, read_config
@@ -149,6 +149,10 @@ class DamagingTransport:
         if isinstance(self.next, Exception):
             raise self.next
         return self.next
+
+    async def open(self, target: str, body: object, *, timeout: float) -> Incoming:  # noqa: ASYNC109 - the protocol's
+        """Refuse: no voice asks for a stream."""
+        raise NotImplementedError
 
     async def aclose(self) -> None:
         """Nothing is open."""

@@ -47,6 +47,6 @@ def test_the_example_configuration_is_accepted_and_names_every_key(tmp_path: Pat
     config = read_config({}, file=everything)
     assert config.client.key == "MY_KEY"
     named = set(keys_of(tomllib.loads(everything.read_text("utf-8"))))
-    sections = ("ending", "check", "call", "endpoint", "local", "prices", "client")
+    sections = ("ending", "check", "call", "endpoint", "local", "hf", "prices", "client")
     known = {*known_keys(), *(key for section in sections for key in known_keys(section))} - {*sections, "counselor"}
     assert {key for key in named if not key.startswith("counselor.")} == known

@@ -175,15 +175,14 @@ async def test_more_questions_than_slots_wait_and_one_that_leaves_costs_nothing(
 
 async def test_questions_that_wait_are_refused_when_the_run_stops(smollm2: Path) -> None:
     backend = LocalBackend(smollm2, name="one", slots=1, context=256, threads=1)
-    asked = replace(ASKED, sampling=Sampling(max_tokens=60))
-    first = asyncio.create_task(backend.reply(asked))
-    await backend.start()
+    first = backend.stream(replace(ASKED, sampling=Sampling(max_tokens=60)))
+    assert (await anext(first)).text
     waiting = asyncio.create_task(backend.reply(ASKED))
     streamed = asyncio.create_task(take(backend.stream(ASKED)))
     for _ in range(20):
         await asyncio.sleep(0)
     backend.drain()
-    assert (await first).text
+    assert [chunk async for chunk in first][-1].reply is not None
     for one in (waiting, streamed):
         with pytest.raises(EndpointError, match="stopping"):
             await one

@@ -135,10 +135,16 @@ async def test_once_the_finish_has_come_nothing_can_break_any_more(end: list[byt
 async def test_a_server_that_leaves_the_body_open_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream_module, "END_SECONDS", 0.01)
     bench = Bench([Streamed([event("好"), event(finish="stop"), COUNTED, DONE], hangs=True)])
-    _, reply = await take(bench.backend.stream(ask()))
+    async with asyncio.timeout(2):
+        _, reply = await take(bench.backend.stream(ask()))
     assert reply.call.completion_tokens == 3
     assert not bench.transports[0].opened[0].whole
     assert none_is_held(bench)
+
+
+async def test_words_that_come_behind_the_finish_are_not_lost() -> None:
+    _, reply = await take(Bench([Streamed([event("你", finish="stop"), event(" "), event("好"), DONE])]).backend.stream(ask()))
+    assert reply.text == "你 好"
 
 
 async def test_a_server_without_streams_answers_whole() -> None:

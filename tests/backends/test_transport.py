@@ -198,7 +198,7 @@ async def test_time_runs_out_and_the_next_exchange_is_not_disturbed(opened: Call
     async with serving(handle) as url:
         transport = opened(url)
         with pytest.raises(SlowError):
-            await transport.send("/x", [b"{}"], timeout=0.05)
+            await transport.send("/x", [b"{}"], timeout=0.3)  # shorter, a busy machine has not even connected
         assert (await transport.send("/x", [b"{}"], timeout=5)).body == b"fine"
         await transport.aclose()
 
@@ -389,7 +389,7 @@ async def test_silence_is_not_listened_to_for_ever(opened: Callable[[str], Trans
         await transport.aclose()
 
 
-async def test_time_counts_from_piece_to_piece_and_a_slow_reader_has_all_of_it(opened: Callable[[str], Transport]) -> None:
+async def test_time_counts_from_piece_to_piece(opened: Callable[[str], Transport]) -> None:
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
         writer.write(CHUNKED)
@@ -490,6 +490,27 @@ async def test_further_headers_go_with_every_request(proxied: bool, monkeypatch:
         (await transport.open("/x", [b"{}"], timeout=5)).close()
         await transport.aclose()
     assert [(headers["x-banner"], headers["authorization"]) for headers in seen] == [("off", "Bearer k")] * 3
+
+
+async def test_a_reader_who_takes_his_time_is_not_the_servers_fault() -> None:
+    go_on = asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(CHUNKED + chunk(b"a"))
+        await go_on.wait()
+        writer.write(chunk(b"b") + chunk(b""))
+        await reader.read()
+
+    async with serving(handle) as url:
+        transport = PlainTransport(read_address(url), None)
+        incoming = await transport.open("/x", [b"{}"], timeout=0.1)
+        assert await incoming.read() == b"a"
+        await asyncio.sleep(2.5 * pool.SWEEP_SECONDS)
+        go_on.set()
+        assert await read_all(incoming) == b"b"
+        incoming.close()
+        await transport.aclose()
 
 
 async def test_a_second_answer_to_one_request_is_not_given_to_the_next() -> None:

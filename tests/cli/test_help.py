@@ -25,6 +25,8 @@ Commands:
   simulate  Hold a session for every client profile, in a durable store.
   arena     Let counselors compete for each reply of a session, under supervisors.
   rank      Print the judge card of a run's choices, then the ranking of its counselors.
+  serve     Serve bots, and simulated clients, to anything that speaks OpenAI's protocol.
+  chat      Talk to a bot, or counsel a simulated client; /help lists the commands inside.
   runs      List the runs in a store.
   show      Show a run's sessions, or one session word for word.
   export    Write a run's sessions or choices into files, and say what was left out.
@@ -32,7 +34,218 @@ Commands:
   doctor    Check machine, store and models, and say what to do.
   profiles  Look into files of client profiles.
   models    List, fetch and check the local models.
+  bots      List, show, check and begin bots: counselors as data files.
+  keys      Make, list and revoke the API keys of a gateway.
   import    Take in what was made elsewhere.
+"""),
+    "serve": snapshot("""\
+Usage: practicum serve [OPTIONS]
+
+  Serve bots, and simulated clients, to anything that speaks OpenAI's protocol.
+
+  Names are bot/NAME and client/PROFILE_ID. Ctrl-C closes the door and lets requests under way
+  finish.
+
+  Exits with 0 once closed, 2 if the command is wrong.
+
+Options:
+  --bots NAME,…        Bots by name, or bot files (.toml); default: practicum's own.
+  --model [BOT=]MODEL  What a bot, or every bot, answers with in place of its own:
+                       BACKEND:NAME[@ADDRESS], e.g. openai:gpt-4.1, deepseek:deepseek-chat,
+                       openai:NAME@http://localhost:8000/v1, ollama:qwen2.5:7b,
+                       local:qwen2.5-coder-1.5b, script:FILE.
+  --prompt BOT=FILE    Your copy of a bot's instruction, where ours stands in.
+  --clients RUN|FILE   Serve these clients too, each as client/PROFILE_ID.
+  --client MODEL       The model that plays the clients; default: that of the run.
+  --host <str>         Default: 127.0.0.1. Beyond this machine only with keys.
+  --port <int>         Default: 8080; 0 takes any free one.
+  --keys FILE          API keys (`practicum keys new`); default: practicum-keys.json, if there is
+                       one.
+  --language <zh|en>   Of every conversation; default: told from each caller's words.
+  --country CODE       Whose crisis lines the risk banner names: a two-letter code such as CN, or
+                       international.
+  --no-banner          No crisis lines before replies to words that speak of risk; the header
+                       stays.
+  --at-once N          Calls in flight, from the start; default: what the servers or slots take.
+  --trust-remote-code  Run code that comes with an hf: model, where the bot file says so too.
+  --db URL             The store: sqlite:///FILE.db.  [default: sqlite:///practicum.db]
+  --config FILE        A TOML file; --set and options override it.
+  --set KEY=VALUE      Any key of the configuration, e.g. client.temperature=0.7.
+  -h, --help           Show this message and exit.
+"""),
+    "chat": snapshot("""\
+Usage: practicum chat [OPTIONS] [BOT|MODEL]
+
+  Talk to a bot, or counsel a simulated client; /help lists the commands inside.
+
+  As the client, nothing that you say is written to the disk before /save. As the counselor, every
+  turn is kept; after a crash the same command goes on. Ctrl-C cuts a reply short.
+
+  With --message or --messages: single replies, for scripts. Exits with 0, 1 if a reply could not
+  be had, 2 if the command is wrong.
+
+Arguments:
+  BOT|MODEL <str>  bot/NAME, a bot file (.toml), or a model, which then counsels as
+                   bot/integrative: BACKEND:NAME[@ADDRESS], e.g. openai:gpt-4.1,
+                   deepseek:deepseek-chat, openai:NAME@http://localhost:8000/v1,
+                   ollama:qwen2.5:7b, local:qwen2.5-coder-1.5b, script:FILE. With --as counselor:
+                   the model that plays the client; default: local:qwen2.5-coder-1.5b.
+
+Options:
+  --as <client|counselor>  The chair that you sit on.  [default: client]
+  --client PROFILE         Whom you counsel: a profile's id, or its number from 1.
+  --profiles FILE|RUN      Where the profile is; default: those that come with practicum.
+  --show-profile           Show the client's story before the session.
+  --model MODEL            What the bot answers with, in place of its file's model.
+  --prompt FILE            Your copy of the bot's instruction, where ours stands in.
+  --language <zh|en>       Default: told from your first words; with --as counselor, the profile's
+                           own.
+  --name <str>             What you go by in the store; default: person.
+  --save                   As the client: keep the session from your first words on.
+  --new                    As the counselor: begin anew, even if a session is unfinished.
+  --run NAME               Name of the run; default: derived from all that determines its
+                           sessions.
+  --max-exchanges N        Most exchanges of a session; default: 50.
+  --country CODE           Whose crisis lines are shown when your words speak of risk, e.g. CN,
+                           US.  [default: international]
+  --no-banner              Show no crisis lines.
+  --message TEXT           Print the reply to this and leave; - reads it from standard input.
+  --history FILE           What was said before --message: a JSON list of messages.
+  --messages FILE          Answer many: a JSON line each with a list 'messages'; JSON lines come
+                           out.
+  --seed N                 Seed of the whole run; default: 0.
+  --trust-remote-code      Run code that comes with an hf: model, where the bot file says so too.
+  --db URL                 The store: sqlite:///FILE.db.  [default: sqlite:///practicum.db]
+  --config FILE            A TOML file; --set and options override it.
+  --set KEY=VALUE          Any key of the configuration, e.g. client.temperature=0.7.
+  --json                   Print JSON instead of text.
+  -h, --help               Show this message and exit.
+"""),
+    "bots": snapshot("""\
+Usage: practicum bots [OPTIONS] COMMAND [ARGS]...
+
+  List, show, check and begin bots: counselors as data files.
+
+Options:
+  -h, --help  Show this message and exit.
+
+Commands:
+  list   List the bots that come with the package.
+  show   Show what a bot's file says: its model, what it is shown, how its words are drawn.
+  check  Show what a bot's model will see of a sample session, and verify the model's own...
+  new    Begin a bot file of your own, with every key in it and what each means.
+"""),
+    "bots list": snapshot("""\
+Usage: practicum bots list [OPTIONS]
+
+  List the bots that come with the package.
+
+Options:
+  --json      Print JSON instead of text.
+  -h, --help  Show this message and exit.
+"""),
+    "bots show": snapshot("""\
+Usage: practicum bots show [OPTIONS] {NAME}
+
+  Show what a bot's file says: its model, what it is shown, how its words are drawn.
+
+Arguments:
+  NAME <str>  A name from `practicum bots list`, or a bot file (.toml).  [required]
+
+Options:
+  --json      Print JSON instead of text.
+  -h, --help  Show this message and exit.
+"""),
+    "bots check": snapshot("""\
+Usage: practicum bots check [OPTIONS] {NAME...}...
+
+  Show what a bot's model will see of a sample session, and verify the model's own chat template
+  against it.
+
+  No model is asked. Exits with 1 if the model would not see what the bot means it to see.
+
+Arguments:
+  NAME... <list[str]>  Names from `practicum bots list`, or bot files (.toml).  [required]
+
+Options:
+  --model MODEL       What they answer with, in place of their own: BACKEND:NAME[@ADDRESS], e.g.
+                      openai:gpt-4.1, deepseek:deepseek-chat,
+                      openai:NAME@http://localhost:8000/v1, ollama:qwen2.5:7b,
+                      local:qwen2.5-coder-1.5b, script:FILE.
+  --prompt FILE       Your copy of the instruction, in place of the bot's.
+  --template FILE     The model's chat template, where it cannot be found: chat_template.jinja,
+                      tokenizer_config.json, .gguf, or a folder.
+  --language <zh|en>  Of the sample session; default: the bot's first.
+  --json              Print JSON instead of text.
+  -h, --help          Show this message and exit.
+"""),
+    "bots new": snapshot("""\
+Usage: practicum bots new [OPTIONS] {NAME}
+
+  Begin a bot file of your own, with every key in it and what each means.
+
+Arguments:
+  NAME <str>  What it is called.  [required]
+
+Options:
+  --from BOT     Begin with this bot; default: practicum's integrative.
+  --model MODEL  What answers: BACKEND:NAME[@ADDRESS], e.g. openai:gpt-4.1, deepseek:deepseek-
+                 chat, openai:NAME@http://localhost:8000/v1, ollama:qwen2.5:7b,
+                 local:qwen2.5-coder-1.5b, script:FILE.
+  --prompt FILE  Your copy of the instruction, in place of the bot's.
+  --out FILE     Default: NAME.toml.
+  -h, --help     Show this message and exit.
+"""),
+    "keys": snapshot("""\
+Usage: practicum keys [OPTIONS] COMMAND [ARGS]...
+
+  Make, list and revoke the API keys of a gateway.
+
+Options:
+  -h, --help  Show this message and exit.
+
+Commands:
+  new     Make a key and print it.
+  list    List the keys, revoked ones too; never a secret.
+  revoke  Revoke a key: a running gateway refuses it within about a second.
+"""),
+    "keys new": snapshot("""\
+Usage: practicum keys new [OPTIONS] {NAME}
+
+  Make a key and print it. It is shown this once and kept nowhere.
+
+  A gateway that runs with this file takes it within about a second.
+
+Arguments:
+  NAME <str>  Whose key it is.  [required]
+
+Options:
+  --for SCOPE,…   What it opens: bots, clients (simulated ones), metrics.  [default: bots,clients]
+  --per-minute N  Most questions a minute; default: no limit.
+  --keys FILE     The file of keys. It holds digests only.  [default: practicum-keys.json]
+  -h, --help      Show this message and exit.
+"""),
+    "keys list": snapshot("""\
+Usage: practicum keys list [OPTIONS]
+
+  List the keys, revoked ones too; never a secret.
+
+Options:
+  --keys FILE  The file of keys. It holds digests only.  [default: practicum-keys.json]
+  --json       Print JSON instead of text.
+  -h, --help   Show this message and exit.
+"""),
+    "keys revoke": snapshot("""\
+Usage: practicum keys revoke [OPTIONS] {ID|NAME}
+
+  Revoke a key: a running gateway refuses it within about a second.
+
+Arguments:
+  ID|NAME <str>  The key, by its id or name.  [required]
+
+Options:
+  --keys FILE  The file of keys. It holds digests only.  [default: practicum-keys.json]
+  -h, --help   Show this message and exit.
 """),
     "demo": snapshot("""\
 Usage: practicum demo [OPTIONS]

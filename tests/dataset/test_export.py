@@ -218,8 +218,8 @@ def test_training_rows_are_finished_unflagged_and_not_for_testing(mixed: list[Se
     )
     assert report.lines()[1:] == snapshot(
         [
-            "2 sessions left out: unfinished; the same simulate command goes on with them",
-            "1 session left out: failed; the same simulate command tries them again",
+            "2 sessions left out: unfinished; the command that began them goes on with them",
+            "1 session left out: failed; the command that began them tries them again",
             "1 session left out: no exchange",
             "1 session left out: test profile; --format jsonl keeps them",
             "2 sessions left out: risk (suicide 2, self_harm 1); --include-risk keeps them",

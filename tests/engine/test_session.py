@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from practicum.backends import Reply, Request, ScriptedBackend
+from practicum.backends import Chunk, Reply, Request, ScriptedBackend
 from practicum.core import Call, Ending, Form, Record, SessionView, Speaker, Turn, Utterance
 from practicum.engine import OpenSession
 from practicum.errors import BackendError
@@ -177,6 +177,11 @@ class Moody:
         text = f"{bad}第{request.seed % 97}件事我一直没有说过。" if request.seed % 8 < 4 else "（沉默）"
         call = Call(model="moody", finish="stop", prompt_tokens=3, completion_tokens=1, seconds=0.0, seed=request.seed)
         return Reply(text=text, call=call)
+
+    async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        reply = await self.reply(request)
+        yield Chunk(reply.text)
+        yield Chunk("", reply)
 
     def release(self, thread: str) -> None: ...
 

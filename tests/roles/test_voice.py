@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from practicum.backends import ChatBackend, Reply, Request, ScriptedBackend
+from practicum.backends import ChatBackend, Chunk, Reply, Request, ScriptedBackend
 from practicum.core import Form, Language, Participant, Sampling, SessionView, Speaker, Turn, Utterance, derive_seed
 from practicum.errors import BackendError
 from practicum.measures import CheckRules
@@ -32,6 +32,11 @@ class Answers:
         text = self.texts.pop(0) if len(self.texts) > 1 else self.texts[0]
         reply = await ScriptedBackend(lambda _: text, name="m").reply(request)
         return Reply(text=reply.text, call=replace(reply.call, prompt_tokens=10, completion_tokens=1))
+
+    async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        reply = await self.reply(request)
+        yield Chunk(reply.text)
+        yield Chunk("", reply)
 
     def release(self, thread: str) -> None:
         self.released.append(thread)

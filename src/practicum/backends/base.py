@@ -92,8 +92,10 @@ Notify = Callable[[str], None]
 class ChatBackend(Protocol):
     """Anything that answers a chat. Retries transient faults itself: what it raises is final."""
 
-    under_way: int
-    """Calls between asking and answer now, those that wait for a place included."""
+    @property
+    def under_way(self) -> int:
+        """Calls between asking and answer now, those that wait for a place included."""
+        ...
 
     @property
     def capacity(self) -> int:

@@ -74,8 +74,9 @@ def _find_local(source: ModelSource) -> ModelSource:
     name = source.name.name
     if name.endswith(".gguf"):
         path = Path(name)
+        template = template_for(read_gguf(path).chat_template)  # first: it says best what is wrong with a file
         identity = f"local:{file_identity(path)}"
-        return replace(source, identity=identity, base=identity, template=template_for(read_gguf(path).chat_template), weights=path)
+        return replace(source, identity=identity, base=identity, template=template, weights=path)
     model = find_model(name)
     if not is_present(model):
         raise ModelFileError(f"model local:{name} is not on this machine yet; `practicum models pull {name}` fetches it")

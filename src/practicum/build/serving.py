@@ -15,7 +15,7 @@ from practicum.build.clients import Clients, find_clients
 from practicum.build.models import ModelSource
 from practicum.errors import ConfigError
 from practicum.roles import Chair
-from practicum.serve import BotBackend, BotFile, BotService, ClientService, ServeConfig, Service, bundled_bots, find_bot
+from practicum.serve import BotBackend, BotFile, BotService, ClientService, ServeConfig, Service, bundled_bots, crisis_text, find_bot
 from practicum.serve.services import Look
 from practicum.store import DEFAULT_URL, raise_open_files
 
@@ -44,6 +44,7 @@ def plan_gateway(config: ServeConfig, *, db: str = DEFAULT_URL) -> GatewayPlan:
         ConfigError: A bot, model, prompt, key, run or file cannot be had.
         ModelFileError: The weights of a local model are not on this machine.
     """
+    crisis_text(config.banner.country, "en")
     files = [find_bot(name) for name in config.bots] or [bot for bot in bundled_bots() if not bot.source.weights]
     _refuse_twins(files)
     for kind, given in (("models", config.models), ("prompts", config.prompts)):

@@ -53,7 +53,10 @@ def serve(  # noqa: PLR0913 - one parameter an option
         Language | None, typer.Option("--language", help="Of every conversation; default: told from each caller's words.")
     ] = None,
     country: Annotated[
-        str | None, typer.Option("--country", metavar="CODE", help="Whose crisis lines the risk banner names, e.g. CN, US; international.")
+        str | None,
+        typer.Option(
+            "--country", metavar="CODE", help="Whose crisis lines the risk banner names: a two-letter code such as CN, or international."
+        ),
     ] = None,
     no_banner: Annotated[
         bool, typer.Option("--no-banner", help="No crisis lines before replies to words that speak of risk; the header stays.")

@@ -56,7 +56,8 @@ def _print_sessions(store: Store, run: str, db: str) -> None:
     print(f"run {info.name} in {shown_url(db)}, practicum {info.version}")
     for participant in sorted(info.participants, key=lambda one: one.role):
         prompts = ", ".join(prompt.id for prompt in participant.prompts)
-        print(f"  {participant.role:<10}  {participant.model} ({participant.form}: {prompts})")
+        shown = f"{participant.form}: {prompts}" if prompts else participant.form  # a person, or a bot without an instruction
+        print(f"  {participant.role:<10}  {participant.model} ({shown})")
     for note in info.notes:
         print(f"  note: {note.text}")
     header = ("#", "key", "profile", "exchanges", "ending", "risk", "first words")

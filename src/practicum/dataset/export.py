@@ -13,8 +13,8 @@ from practicum.dataset.rows import Cut, LeftOut, as_dialogue, reason_against
 from practicum.errors import ExportError
 
 HINTS: Mapping[LeftOut, str] = {
-    LeftOut.UNFINISHED: "the same simulate command goes on with them",
-    LeftOut.FAILED: "the same simulate command tries them again",
+    LeftOut.UNFINISHED: "the command that began them goes on with them",
+    LeftOut.FAILED: "the command that began them tries them again",
     LeftOut.TEST_SPLIT: "--format jsonl keeps them",
     LeftOut.RISK: "--include-risk keeps them",
 }

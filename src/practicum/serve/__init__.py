@@ -1,6 +1,7 @@
 """A bot behind an API: bots as data, and the gateway that lets anything that speaks OpenAI's protocol talk to them.
 
-The gateway itself (`practicum.serve.app`, `practicum.serve.server`) is imported by its name: FastAPI takes longer to load than all the rest.
+The gateway itself (`practicum.serve.app`, `practicum.serve.server`) is imported by its name: FastAPI takes longer to load than
+all the rest.
 """
 
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from collections.abc import Mapping
 from practicum.serve.bot import Bot, BotBackend
 from practicum.serve.bot_file import BotFile, bundled_bots, find_bot, read_bot
 from practicum.serve.config import ServeConfig
+from practicum.serve.crisis import countries, crisis_text
 from practicum.serve.service import Asked, Service
 from practicum.serve.services import BotService, ClientService
 
@@ -25,6 +27,8 @@ __all__ = [
     "ServeConfig",
     "Service",
     "bundled_bots",
+    "countries",
+    "crisis_text",
     "find_bot",
     "read_bot",
 ]

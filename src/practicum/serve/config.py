@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -40,9 +41,9 @@ class ServeConfig(CallsConfig):
     """0: any free port."""
     bots: tuple[Text, ...] = ()
     """Names or files; none: every bundled bot of practicum's own."""
-    models: dict[str, Text] = {}
+    models: Mapping[str, Text] = Field(default_factory=dict)
     """Bots' names to the models that they answer with here, in place of their files'; `*` for all."""
-    prompts: dict[str, Text] = {}
+    prompts: Mapping[str, Text] = Field(default_factory=dict)
     """Bots' names to your own copies of their instructions."""
     clients: Text | None = None
     """A run, or a file of profiles, whose clients are served as `client/PROFILE_ID`."""

@@ -42,7 +42,7 @@ class Service(Protocol):
     counselor: bool
     """Whether it speaks as a counselor: then a caller's words are looked at for risk."""
 
-    async def speak(self, asked: Asked) -> AsyncGenerator[Chunk, None]:
+    def speak(self, asked: Asked) -> AsyncGenerator[Chunk, None]:
         """Yield the answer as it comes, as `ChatBackend.stream` does; a caller that wants it whole joins the chunks.
 
         Raises:
@@ -51,7 +51,6 @@ class Service(Protocol):
             ConfigError: It cannot be asked so (a client whose counselor has said nothing).
         """
         ...
-        yield
 
     async def ready(self) -> str:
         """Return "" if it can answer now, else what is missing, in a line. May take some seconds, no longer."""
