@@ -1,8 +1,8 @@
 """Figure 24: a hundred thousand sessions are curated at two thousand a second, in one gigabyte, and twice as many take twice as long.
 
 The sessions are made of the 60 dialogues that the package ships: exchanges of three of them in one, a tenth of the characters
-replaced by others; one in five is a near copy of an earlier one, so that there is something to find. `practicum curate` runs on them as a user
-runs it, in a process of its own with its workers. Memory is the largest resident set of the parent and, for each worker, that of
+replaced by others; one in five is a near copy of an earlier one, so that there is something to find. `curate` runs on them in a
+process of its own, with a worker for each core. Memory is the largest resident set of the parent and, for each worker, that of
 the largest of them: their sum is an upper bound.
 """
 
@@ -34,14 +34,15 @@ def measure_figure(bench: Bench) -> list[Row]:
     """Return one row: the speed of the large set, its memory, and its speed in parts of that of a quarter."""
     sizes = (2_000, 4_000) if bench.quick else (25_000, 100_000)
     quarter, whole = (measure_size(bench.folder, size) for size in sizes)
-    slowdown = quarter["per_second"] / whole["per_second"]
+    # In CPU seconds: the neighbours may have taken a core from one of the two, and not from the other.
+    slowdown = quarter["per_cpu_second"] / whole["per_cpu_second"]
     return [
         Row(
             figure=24,
-            measure=f"curate {sizes[1]:,} sessions: sessions/s on {os.cpu_count()} cores · peak RSS, workers included · "
-            f"slowdown against {sizes[0]:,}",
-            reach="≥ 2,000/s · ≤ 1 GiB · ≤ 1.15",
-            ours=f"{whole['per_second']:,.0f}/s · {whole['rss_mib']:,.0f} MiB · {slowdown:.2f}",
+            measure=f"curate {sizes[1]:,} sessions: sessions/s on {os.cpu_count()} cores · a CPU second · peak RSS, workers included · "
+            f"slowdown against {sizes[0]:,} in CPU",
+            reach="≥ 2,000/s · – · ≤ 1 GiB · ≤ 1.15",
+            ours=f"{whole['per_second']:,.0f}/s · {whole['per_cpu_second']:,.0f} · {whole['rss_mib']:,.0f} MiB · {slowdown:.2f}",
             verdict=bench.verdict(whole["per_second"] >= 2000 and whole["rss_mib"] <= 1024 and slowdown <= 1.15),
             detail={"quarter": quarter, "whole": whole},
         )
@@ -119,6 +120,7 @@ def main() -> None:
         "sessions": report.read,
         "seconds": seconds,
         "per_second": report.read / seconds,
+        "per_cpu_second": report.read / sum(cpu_s),
         "parent_cpu_s": cpu_s[0],
         "workers_cpu_s": cpu_s[1],
         "rss_mib": (own + worker * (os.cpu_count() or 1)) / 1024,

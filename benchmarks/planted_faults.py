@@ -87,13 +87,11 @@ def conversation(lines: Sequence[Line], language: Language, *, id: str, source: 
 _SENTENCE = re.compile(r"[^。！？!?\n]+[。！？!?]*\n?")
 
 
-def without(lines: Lines, fault: Callable[[Line, str], bool], *, upto: int | None = None) -> Lines:
-    """Take sentences out; a turn of which nothing is left says 嗯，您说。 or 嗯，是这样的。"""
+def without(lines: Lines, fault: Callable[[Line, str], bool]) -> Lines:
+    """Take sentences out; of a turn with nothing left only a nod (嗯，是这样的。) stays."""
     kept = []
-    for index, line in enumerate(lines):
-        text = line.text
-        if upto is None or index < upto:
-            text = "".join(one for one in _SENTENCE.findall(line.text) if not fault(line, one))
+    for line in lines:
+        text = "".join(one for one in _SENTENCE.findall(line.text) if not fault(line, one))
         kept.append(Line(line.speaker, text or ("嗯，是这样的。" if line.speaker is CLIENT else "嗯，您接着说。")))
     return kept
 
@@ -117,7 +115,7 @@ def no_flip(lines: Lines) -> Lines:
 
 def no_model(lines: Lines) -> Lines:
     """Drop sentences with the names of machines, and apologies."""
-    return without(lines, lambda line, one: bool(re.search("AI|人工智能|模型|机器人|程序|助手|抱歉|对不起", one)))  # noqa: ARG005
+    return without(lines, lambda line, one: bool(re.search("AI|人工智能|模型|机器人|程序|助手|抱歉|对不起", one)))
 
 
 def no_praise(lines: Lines) -> Lines:
@@ -191,7 +189,7 @@ def with_ending(lines: Lines) -> Lines:
 def no_risk(lines: Lines) -> Lines:
     """Drop sentences with any word near violence, death or harm."""
     fault = re.compile("[死杀残伤害打骂虐暴侵割跳刀药命活绝欺凌毒血撞逼]|世界|消失|结束|离开|解脱|性骚扰|猥亵")
-    return without(lines, lambda line, one: bool(fault.search(one)))  # noqa: ARG005
+    return without(lines, lambda line, one: bool(fault.search(one)))
 
 
 # ── the fault, in ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -227,12 +225,15 @@ def plant_short(lines: Lines, language: Language, number: int, rng: random.Rando
 
 
 def plant_flip(lines: Lines, language: Language, number: int, rng: random.Random) -> tuple[Lines, str, str]:
-    """Let the client counsel, or the counselor confide: in place of a turn, or behind what it says."""
-    side = CLIENT if number % 2 else COUNSELOR
-    text = pick(WRITTEN["role_flip"][f"{side}_{language}"], number // 2)
-    index = rng.choice(of(lines, side)[1:-1])
-    behind = number % 4 < 2
-    return at(lines, index, f"{lines[index].text}{text}" if behind else text), "", f"the {side} {'adds' if behind else 'says'}"
+    """Let one side speak as the other in two turns, or exchange the chairs from the middle on: what each says is what the other said."""
+    if number % 2:
+        start = len(lines) // 2
+        return [*lines[:start], *(Line(line.speaker.other, line.text) for line in lines[start:])], "", "chairs exchanged in the middle"
+    side = CLIENT if number % 4 else COUNSELOR
+    texts = rng.sample(WRITTEN["role_flip"][f"{side}_{language}"], 2)
+    for index, text in zip(rng.sample(of(lines, side)[1:-1], 2), texts, strict=True):
+        lines = at(lines, index, f"{lines[index].text}{text}" if number % 8 < 4 else text)
+    return lines, "", f"the {side}, twice"
 
 
 def plant_model(lines: Lines, language: Language, number: int, rng: random.Random) -> tuple[Lines, str, str]:
@@ -345,7 +346,7 @@ def plant_early(lines: Lines, language: Language, number: int, rng: random.Rando
     return at(lines, rng.choice(early), text), "", f"the {side}"
 
 
-def plant_no_ending(lines: Lines, language: Language, number: int, rng: random.Random) -> tuple[Lines, str, str]:  # noqa: ARG001
+def plant_no_ending(lines: Lines, language: Language, number: int, rng: random.Random) -> tuple[Lines, str, str]:
     """Stop in the middle: at a client's turn, at a question, within a sentence, after any exchange."""
     way = number % 4
     middle = range(len(lines) // 3, len(lines) * 2 // 3 + 1)
@@ -477,28 +478,28 @@ def make(check: Check, corpora: Sequence[Conversation], planted: int, clean: int
 
 def faults(corpora: Sequence[Conversation], planted: int, clean: int) -> list[Row]:
     """Try each check."""
-    rows = []
-    for check in Check:
-        faulty, whole = make(check, corpora, planted, clean)
-        config = ChecksConfig(off=tuple(other for other in Check if other is not check))
-        missed = [one for one in faulty if not examine(mend(one.conversation)[0], config)]
-        alarmed = [(one, found) for one in whole if (found := examine(mend(one.conversation)[0], config))]
-        recall, false = 1 - len(missed) / len(faulty), len(alarmed) / len(whole)
-        rows.append(
-            Row(
-                figure=FIGURE,
-                measure=f"curation, {check}: planted faults found · alarms without",
-                reach=f"≥ {RECALL:.0%} · ≤ {FALSE_ALARMS:.0%}",
-                ours=f"{len(faulty) - len(missed)} of {len(faulty)} · {len(alarmed)} of {len(whole)}",
-                verdict=Verdict.of(recall >= RECALL and false <= FALSE_ALARMS),
-                detail={
-                    "ways": Counter(one.way for one in faulty),
-                    "missed": [[one.way, one.conversation.id] for one in missed],
-                    "alarms": [[one.conversation.id, found[0].detail] for one, found in alarmed],
-                },
-            )
-        )
-    return rows
+    return [try_check(check, corpora, planted, clean) for check in Check]
+
+
+def try_check(check: Check, corpora: Sequence[Conversation], planted: int, clean: int) -> Row:
+    """Try a check on its conversations."""
+    faulty, whole = make(check, corpora, planted, clean)
+    config = ChecksConfig(off=tuple(other for other in Check if other is not check))
+    missed = [one for one in faulty if not examine(mend(one.conversation)[0], config)]
+    alarmed = [(one, found) for one in whole if (found := examine(mend(one.conversation)[0], config))]
+    recall, false = 1 - len(missed) / len(faulty), len(alarmed) / len(whole)
+    return Row(
+        figure=FIGURE,
+        measure=f"curation, {check}: planted faults found · alarms without",
+        reach=f"≥ {RECALL:.0%} · ≤ {FALSE_ALARMS:.0%}",
+        ours=f"{len(faulty) - len(missed)} of {len(faulty)} · {len(alarmed)} of {len(whole)}",
+        verdict=Verdict.of(recall >= RECALL and false <= FALSE_ALARMS),
+        detail={
+            "ways": Counter(one.way for one in faulty),
+            "missed": [[one.way, one.conversation.id] for one in missed],
+            "alarms": [[one.conversation.id, found[0].detail] for one, found in alarmed],
+        },
+    )
 
 
 def alarms(corpora: Sequence[Conversation]) -> list[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +40,11 @@ def plain_examine(conversation: Conversation, config: ChecksConfig) -> list[Find
     return found
 
 
+def die(conversation: Conversation) -> tuple[Conversation, dict[Mend, int]]:
+    """End the process, as the system does where memory is short."""
+    os._exit(1)
+
+
 PLAIN = Gate(mend=plain_mend, examine=plain_examine)
 
 
@@ -60,6 +66,6 @@ def curated(out: Path, *sources: Path | str, test: Sequence[Path] = (), **option
     """Curate with the plain checks; `options` are those of the configuration, and of `curate`."""
     from practicum.dataset.curate_config import CurateConfig
 
-    mine = {name: options.pop(name) for name in ("report", "skip_bad", "gate", "watch") if name in options}
+    mine: dict[str, Any] = {name: options.pop(name) for name in ("report", "skip_bad", "gate", "watch") if name in options}
     config = CurateConfig.model_validate(options)
-    return curate(find_sources(list(sources)), config, out, test=find_sources(list(test)), **({"gate": PLAIN} | mine))
+    return curate(find_sources(list(sources)), config, out, test=find_sources(list(test)), **{"gate": PLAIN} | mine)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from hashlib import sha256
 from html.parser import HTMLParser
@@ -8,20 +9,18 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
-import practicum
+import practicum.dataset
 from practicum import Profile
-from practicum.dataset import CurateReport, example_dialogues
-from practicum.dataset.curate_config import CurateConfig
+from practicum.dataset import example_dialogues
 from practicum.dataset.dataset_files import MESSAGES
 from practicum.dataset.near import sign, similarity
 from practicum.dataset.sift import Gate
 from practicum.errors import ConfigError, ExportError, RowsError
 from practicum.measures import normal_form
 from practicum.store import Store
-from tests.dataset.talks import PLAIN, Turns, curated, dialogues, plain_mend, read_jsonl, write_jsonl
+from tests.dataset.talks import Turns, curated, dialogues, die, plain_mend, read_jsonl, write_jsonl
 
 EN: Turns = [
     {"speaker": "client", "text": "I have been waking at three every night since I was promoted."},
@@ -253,7 +252,7 @@ def test_the_same_input_gives_the_same_bytes_in_one_process_or_two(tmp_path: Pat
     rows = [
         *dialogues(),
         talk("r", (2, "kill myself")),
-        *(other(number) for number in range(300)),
+        *(other(number) for number in range(1000)),
         talk("short", turns=EN[:2]),
         *dialogues()[:9],
     ]
@@ -484,7 +483,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     profiles[2] = Profile(id="t", text=profiles[2].text, language="zh", split="test")
     for name, lines in {"client": "睡不好\n想工作的事\n怕说错\n谢谢，再见", "counselor": "请说\n什么事呢？\n怕什么呢？\n再见"}.items():
         (tmp_path / f"{name}.txt").write_text(lines, "utf-8")
-    models = {"client": f"script:{tmp_path}/client.txt", "counselor": f"script:{tmp_path}/counselor.txt"}
+    models: dict[str, Any] = {"client": f"script:{tmp_path}/client.txt", "counselor": f"script:{tmp_path}/counselor.txt"}
     practicum.simulate(profiles, run="r", max_exchanges=5, db="sqlite:///practicum.db", **models)
     return "r"
 
@@ -558,8 +557,46 @@ def test_a_watcher_hears_how_far_it_is(tmp_path: Path, out: Path) -> None:
     assert heard == [("test set", 1), ("read", 60), ("compared", 0), ("compared", 60)]
 
 
-def test_the_default_configuration_needs_no_file() -> None:
-    assert CurateConfig().samples == "session"
-    assert PLAIN.config.min_exchanges == 4
-    assert isinstance(orjson.loads(CurateConfig().model_dump_json()), dict)
-    assert CurateReport.__doc__
+def test_without_pyarrow_there_is_no_parquet_and_that_is_said(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    report = curated(out, write_jsonl(tmp_path / "a.jsonl", dialogues()), split={"dev": 0.2})
+    assert not list(out.glob("*.parquet"))
+    assert "path: messages-dev.jsonl" in (out / "README.md").read_text("utf-8")
+    assert [note for note in report.notes if note.startswith("no Parquet: pyarrow is not installed")]
+
+
+def test_without_rensa_the_command_says_what_to_install(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rensa", None)
+    with pytest.raises(ConfigError, match="pip install rensa"):
+        curated(out, write_jsonl(tmp_path / "a.jsonl", dialogues()))
+
+
+def test_a_process_that_dies_is_an_error_of_one_line(tmp_path: Path, out: Path) -> None:
+    path = write_jsonl(tmp_path / "a.jsonl", dialogues())
+    with pytest.raises(ExportError, match=r"a process that looked at conversations died; .*processes=1"):
+        curated(out, path, gate=Gate(mend=die, examine=None), processes=2)
+    assert not list(out.iterdir())
+
+
+def test_more_rows_than_parquet_holds_at_once_and_a_folder_with_a_broken_list(tmp_path: Path, out: Path) -> None:
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    write_jsonl(folder / "1.jsonl", [other(number) for number in range(400)])
+    (folder / "2.json").write_text(json.dumps(other(401), indent=1), "utf-8")
+    (folder / "3.json").write_text(f"[{json.dumps(other(402))}, {{}}, nothing]", "utf-8")
+    report = curated(out, folder, samples="turn", skip_bad=True, split={"dev": 0})
+    assert (report.bad, report.written["train"].rows) == (2, 402 * 4)
+    parquet = pytest.importorskip("pyarrow.parquet").read_table(out / "train.parquet")
+    assert parquet["id"].to_pylist() == [row["id"] for row in read_jsonl(out / "messages-train.jsonl")]
+    assert parquet["messages"].to_pylist() == [row["messages"] for row in read_jsonl(out / "messages-train.jsonl")]
+
+
+def test_a_small_dev_share_that_nobody_falls_into_is_noted(tmp_path: Path, out: Path) -> None:
+    report = curated(out, write_jsonl(tmp_path / "a.jsonl", [other(1)]), split={"dev": 1e-9})
+    assert "no client fell into dev (share 1e-09); a larger --dev gives some" in report.notes
+
+
+def test_an_unknown_name_of_the_room_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'curator'"):
+        practicum.dataset.curator  # noqa: B018
+    assert all(getattr(practicum.dataset, name) for name in practicum.dataset.__all__)

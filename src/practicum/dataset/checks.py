@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Final
 
 from practicum.core import Language, Speaker
@@ -197,26 +197,39 @@ def _role_flip(heard: _Heard, config: ChecksConfig) -> Finding | None:
         return _finding(Check.ROLE_FLIP, f"the client counsels: {said}", heard.first(invites, Speaker.CLIENT))
     if said := confides(heard.counselor_text):
         return _finding(Check.ROLE_FLIP, f"the counselor confides: {said}", heard.first(confides, Speaker.COUNSELOR))
-    for index, line in enumerate(lines):
-        if index and (whose := _wrong_person(line, heard.conversation.language)):
-            return _finding(Check.ROLE_FLIP, f"{whose}: {line.text}", index)
+    if (index := _wrong_person(heard)) is not None:
+        whose = "the client speaks of the counselor" if lines[index].speaker is Speaker.CLIENT else "the counselor speaks of themselves"
+        return _finding(Check.ROLE_FLIP, f"{whose}: {lines[index].text}", index)
     for index, line in enumerate(lines if _COLON.search(heard.whole) else ()):
         if speaks_for_other(line.text, line.speaker) or ("：" in line.text and _SCRIPTED.search(line.text)):
             return _finding(Check.ROLE_FLIP, f"speaks for the other side: {line.text}", index)
     return None
 
 
-def _wrong_person(line: Line, language: Language) -> str:
-    """Say what is wrong with a client who speaks of "you" alone, or a counselor who speaks of "me" alone; "" if neither."""
-    mine, yours, ours = count_persons(line.text, language)
+def _wrong_person(heard: _Heard) -> int | None:
+    """Return the first turn that is about the wrong person; None if there is none.
+
+    A client speaks of "you" alone, a counselor of "me" alone; or both sides do so mostly, in three turns and more.
+    """
+    language = heard.conversation.language
     least = _PERSONS[language]
-    if line.speaker is Speaker.COUNSELOR:
-        return "the counselor speaks of themselves" if mine >= least and not yours else ""
-    lectures = yours >= least and not mine and not ours and not says_thanks(line.text)
-    return "the client speaks of the counselor" if lectures else ""
+    mostly: dict[Speaker, list[int]] = {Speaker.CLIENT: [], Speaker.COUNSELOR: []}
+    for index, (speaker, text) in enumerate(heard.conversation.lines):
+        mine, yours, ours = count_persons(text, language)
+        own, others = (mine, yours) if speaker is Speaker.COUNSELOR else (yours, mine + ours)
+        if not index or own <= others or (speaker is Speaker.CLIENT and says_thanks(text)):
+            continue
+        if own >= least and not others:
+            return index
+        mostly[speaker].append(index)
+    turns = sorted(chain.from_iterable(mostly.values()))
+    return turns[0] if all(mostly.values()) and len(turns) >= _EXCHANGED else None
 
 
+_EXCHANGED: Final = 3
+"""Turns about the wrong person from which on the chairs are exchanged."""
 _PERSONS: Final[Mapping[Language, int]] = {"zh": 2, "en": 3}
+"""How often the wrong person stands in a turn that has no other."""
 _COLON = re.compile("[:：【\\[]")
 # Labels of peer support, and dialogues written out within one turn.
 _SCRIPTED = re.compile("(?:^|[\n。！？])(?:支持者|倾听者|求助者|[AB])：")

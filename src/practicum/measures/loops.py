@@ -49,7 +49,7 @@ def _clauses(turns: list[str], language: Language) -> list[list[str]]:
         text = text.lower()
     for other in _MARKS[language]:  # four times as fast as one regular expression
         text = text.replace(other, mark)
-    return [[clause for clause in turn.split(mark) if len(clause) >= CLAUSE] for turn in text.split("\0")]
+    return [[clause for part in turn.split(mark) if len(clause := part.strip()) >= CLAUSE] for turn in text.split("\0")]
 
 
 def find_loop(text: str, language: Language, size: int, times: int) -> str:

@@ -12,6 +12,9 @@ from practicum.measures.phrases import instrument, phrases_of, plain
 
 _CLAUSE = {"zh": re.compile("[^，。！？；,.!?;~～…\\s]+"), "en": re.compile("[^,.!?;:…\n—]+")}
 
+_LETTERS = {"zh": 2, "en": 10}
+# Characters for each that is counted, at most, in a turn that may be empty: most turns are longer, and not read.
+
 FULL = 0.3
 """Above this share of its letters in clauses of its own a turn says something …"""
 LOOSE = 0.75
@@ -19,8 +22,8 @@ LOOSE = 0.75
 
 
 @cache
-def _asks(language: Language) -> re.Pattern[str]:
-    return re.compile(instrument("praise")[language]["ask"])
+def _rule(language: Language, key: str) -> re.Pattern[str]:
+    return re.compile(instrument("praise")[language][key])
 
 
 def is_empty_praise(text: str, language: Language, said: str) -> bool:
@@ -35,18 +38,20 @@ def is_empty_praise(text: str, language: Language, said: str) -> bool:
         said: What the client says in the whole conversation.
     """
     longest, most = (instrument("praise")[language][key] for key in ("longest", "most"))
-    if not 0 < _size(text, language) <= most:
+    if len(text) > _LETTERS[language] * most:
         return False
     if language == "en":
         text = plain(text)
-    if _asks(language).search(text):
+    if _rule(language, "ask").search(text) or not 0 < _size(text, language) <= most:
         return False
     stock = phrases_of("praise", language)
     clauses = [clause[0] for clause in _CLAUSE[language].finditer(text)]
     own = sum(len(clause) for clause in clauses if not stock.search(clause) or _size(clause, language) > longest)
     if own <= FULL * len(text):
         return True
-    return own < len(text.replace(" ", "")) * LOOSE and not shares_words(text, said, language)
+    if own > LOOSE * len(text) or _size(text, language) > instrument("praise")[language]["short"]:
+        return False
+    return not _rule(language, "tells").search(text) and not shares_words(text, said, language)
 
 
 def _size(text: str, language: Language) -> int:

@@ -9,7 +9,7 @@ from practicum.measures.length import chinese_characters
 
 # Mojibake (UTF-8 read as Latin-1 or GBK), escapes, entities, a model's special tokens, characters that no text has.
 _BROKEN = re.compile(
-    "\ufffd|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ue000-\uf8ff]|锟斤|斤拷|烫烫烫|屯屯屯|[ÃÂâåäæçèéï][\u0080-\u00bf‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|鈥|銆|锛|鐨勶?|"
+    "\ufffd|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ue000-\uf8ff]|锟斤|斤拷|烫烫烫|屯屯屯|[ÃÂâåäæçèéï][\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|鈥|銆|锛|鐨勶?|"
     r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|&(?:nbsp|lt|gt|amp|quot|#\d{2,5});|<0x[0-9A-F]{2}>|<\|[a-z_]+\|>|</?s>|\[/?INST\]|<unk>|\[UNK\]|<pad>|Ġ|▁[a-zA-Z]"
 )
 _BROKEN_CUE = re.compile("[\ufffd\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ue000-\uf8ff锟斤烫屯鈥銆锛鐨ÃÂâåäæçèéï\\\\&<\\[Ġ▁]")

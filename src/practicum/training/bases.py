@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from practicum.backends import file_identity, find_model, is_present, model_path
+from practicum.backends import file_identity, find_model, is_present, model_path, tie_again
 from practicum.errors import ConfigError, ModelFileError, TrainingError
 from practicum.training.quiet import quiet
 
@@ -57,8 +57,6 @@ def _unpack(file: Path, folder: Path) -> None:
     """Write a GGUF file as a folder: in 16 bits, input and output embedding tied again where the file holds the same matrix twice."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    from practicum.backends.hf_load import tie_again
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name)

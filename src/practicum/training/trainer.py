@@ -181,7 +181,7 @@ def _load(config: TrainConfig, base: str) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    from practicum.backends.cores import free_cores
+    from practicum.backends import free_cores
 
     if not _has_gpu():
         torch.set_num_threads(free_cores())
