@@ -256,7 +256,7 @@ class Hearing:
                     said += growing.feed(data)
                     if growing.done and not done:
                         done = True
-                        pass
+                        limit.reschedule(loop.time() + END_SECONDS)
         return said
 
     def answered(self) -> Answered:
