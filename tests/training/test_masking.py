@@ -70,3 +70,10 @@ def test_the_ends_of_messages_are_told() -> None:
     rendered = render(toy_tokenizer("qwen2"), ZH)
     assert rendered.ends[-1] == len(rendered.text)
     assert rendered.text[: rendered.ends[0]].endswith("我最近总是睡不着。<|im_end|>\n")
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_token_ids_are_those_of_the_models_own_template(template: str) -> None:
+    tokenizer = toy_tokenizer(template)
+    messages = [SYSTEM, *ZH, *EN]
+    assert encode(tokenizer, messages).input_ids == tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)
