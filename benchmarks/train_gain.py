@@ -1,6 +1,7 @@
 """Figure 26: what twenty minutes of training on two cores do to the loss on clients that the model never saw.
 
-It is the training of `make circle` (`benchmarks/circle.py`), read from the record that it left beside the model; without one, it is not measured.
+It is the training of `make circle` (`benchmarks/circle.py`), read from the record that it left beside the model; without one, it is not
+measured.
 """
 
 from __future__ import annotations

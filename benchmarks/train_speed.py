@@ -99,7 +99,8 @@ def _plain(rows: list[dict[str, Any]], folder: Path, base: str, tokenizer: Any) 
 
     lora = TrainConfig(data="", base="", out="").lora
     arguments = SFTConfig(
-        output_dir=str(folder / "out"), per_device_train_batch_size=BATCH, gradient_accumulation_steps=1, num_train_epochs=1, max_length=2048,
+        output_dir=str(folder / "out"), per_device_train_batch_size=BATCH, gradient_accumulation_steps=1, num_train_epochs=1,
+        max_length=2048,
         assistant_only_loss=True, learning_rate=1e-4, use_cpu=True, bf16=False, gradient_checkpointing=False, save_strategy="no",
         report_to="none", disable_tqdm=True, dataloader_pin_memory=False,
     )  # fmt: skip

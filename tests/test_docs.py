@@ -182,7 +182,8 @@ OTHER: dict[str, Any] = {
     "key": "NAME", "run": "other", "language": "en", "limit": 1, "per_profile": 2, "max_exchanges": 7, "seed": 7, "at_once": 7,
     "stop_on_risk": True, "policy": "paper", "min_exchanges": 1, "limit_zh": 7, "limit_en": 7, "early_exchanges": 7, "ask_again": 1,
     "timeout": 7, "budget": 7, "requests_per_minute": 7, "tokens_per_minute": 7, "patience": 7, "slots": 8, "context": 1024,
-    "threads": 7, "device": "cpu", "dtype": "bfloat16", "batch": 7, "caches": 7, "trust_remote_code": True, "prices.prompt": 7, "completion": 7, "currency": "CNY",
+    "threads": 7, "device": "cpu", "dtype": "bfloat16", "batch": 7, "caches": 7, "trust_remote_code": True,
+    "prices.prompt": 7, "completion": 7, "currency": "CNY",
 }  # fmt: skip
 """A value for each key that is not its default, whatever the section; for a chair's prompt, a file."""
 

@@ -18,30 +18,29 @@ pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:Futu
 PROMPT = "我最近总是睡不着，what goes through your mind?"
 
 
-def served(base: Path, *, adapter: Path | None = None, prompt: str = PROMPT) -> dict[str, float]:
+def served(base: Path, *, adapter: Path | None = None) -> dict[str, float]:
     """Return llama.cpp's log-probabilities of every token that may come after the prompt."""
-    from xllamacpp import CommonAdapterLoraInfo, CommonParams, Server, ggml_type, llama_flash_attn_type
+    import xllamacpp as llama  # type: ignore[import-untyped]
 
-    params = CommonParams()
+    params = llama.CommonParams()
     params.model.path = str(base)
     params.n_ctx, params.n_parallel, params.warmup, params.verbosity = 256, 1, False, -1
-    params.flash_attn_type = llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    params.cache_type_k = params.cache_type_v = ggml_type.GGML_TYPE_F32  # 16 bits would blur the comparison
+    # 16 bits, or attention's quick way, would blur the comparison.
+    params.cache_type_k = params.cache_type_v = llama.ggml_type.GGML_TYPE_F32
+    params.flash_attn_type = llama.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
     if adapter is not None:
-        params.lora_adapters = [CommonAdapterLoraInfo(str(adapter), 1.0)]
+        params.lora_adapters = [llama.CommonAdapterLoraInfo(str(adapter), 1.0)]
     found: list[Any] = []
-    body = {"prompt": prompt, "n_predict": 1, "temperature": 0, "n_probs": 1000, "cache_prompt": False, "stream": False}
-    Server(params).handle_completions(body, lambda chunk: found.append(chunk) or False)
-    return {str(one["id"]): one["logprob"] for one in _probabilities(found)}
 
+    def take(chunk: Any) -> bool:
+        found.append(chunk)
+        return False
 
-def _probabilities(found: list[Any]) -> list[Any]:
-    choice = found[-1]
-    if "completion_probabilities" in choice:
-        return choice["completion_probabilities"][0]["top_logprobs"]
-    logprobs = choice["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
-    return logprobs  # type: ignore[no-any-return]
+    body = {"prompt": PROMPT, "n_predict": 1, "temperature": 0, "n_probs": 1000, "cache_prompt": False, "stream": False}
+    llama.Server(params).handle_completions(body, take)
+    first: Any = found[-1]["choices"][0]["logprobs"]["content"][0]
+    return {str(one["id"]): float(one["logprob"]) for one in first["top_logprobs"]}
 
 
 def computed(model: Any, tokenizer: Any) -> dict[str, float]:

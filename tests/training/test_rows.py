@@ -118,7 +118,7 @@ def test_the_papers_preset_has_its_figures() -> None:
 
 
 def test_the_configuration_for_llama_factory_is_yaml_with_our_values(tmp_path: Path) -> None:
-    import yaml
+    import yaml  # type: ignore[import-untyped]
 
     (tmp_path / "dataset_info.json").write_text('{"practicum": {}, "practicum_dev": {}}')
     config = TrainConfig(data=str(tmp_path), base="Qwen/Qwen2-7B-Instruct", out="咨询师", method="qlora", precision="bfloat16")

@@ -228,8 +228,8 @@ class _Table:
     FACTS = ("id", "source", "language", "licence")
 
     def __init__(self, book: Book) -> None:
-        import pyarrow as pa  # type: ignore[import-untyped]
-        from pyarrow.parquet import ParquetWriter  # type: ignore[import-untyped]
+        import pyarrow as pa
+        from pyarrow.parquet import ParquetWriter
 
         self._message = pa.struct([("role", pa.string()), ("content", pa.string())])
         self._schema = pa.schema([*((name, pa.string()) for name in self.FACTS), ("messages", pa.list_(self._message))])

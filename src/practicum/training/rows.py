@@ -112,7 +112,7 @@ def read_messages(file: Path) -> Iterator[tuple[str, Messages]]:
 def _read_row(file: Path, number: int, line: bytes) -> tuple[str, Messages]:
     try:
         row: dict[str, Any] = orjson.loads(line)
-        messages: Sequence[dict[str, str]] = row["messages"]
+        messages: Sequence[dict[str, Any]] = row["messages"]
         roles = [message["role"] for message in messages]
         said = all(isinstance(message["content"], str) and message["content"].strip() for message in messages)
     except (orjson.JSONDecodeError, KeyError, TypeError):

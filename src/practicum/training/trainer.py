@@ -166,7 +166,7 @@ def _arguments(config: TrainConfig, *, rows: int, evaluated: bool) -> dict[str, 
 def _has_gpu() -> bool:
     import torch
 
-    return torch.cuda.is_available()
+    return bool(torch.cuda.is_available())
 
 
 def _precision(wanted: str) -> str:
