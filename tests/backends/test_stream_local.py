@@ -25,7 +25,8 @@ ASKED = Request(
     sampling=Sampling(temperature=0, max_tokens=12),
     seed=7,
 )
-ENDLESS = replace(ASKED, sampling=Sampling(max_tokens=8000), messages=[Message("user", "Count to one million in words.")])
+ENDLESS = replace(ASKED, sampling=Sampling(max_tokens=8000), constraint=Constraint(regex="", grammar="root ::= [a-z ] root"))
+"""No end of it is allowed: it ends with the context, or when it is stopped."""
 
 
 @pytest.fixture(scope="module")
