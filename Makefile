@@ -15,7 +15,7 @@ empty :=
 STATISTICS := $(subst $(empty) $(empty),$(comma),$(foreach module,table identification luce sandwich bootstrap rating covariates elo \
 	counting ranking judge_card combine orders verdict,*/practicum/arena/$(module).py))
 
-.PHONY: demo test lint bench e2e requirements clean
+.PHONY: demo test lint bench e2e circle requirements clean
 
 demo: $(INSTALLED)
 	@$(BIN)/practicum demo $(ARGS)
@@ -42,6 +42,10 @@ e2e: $(HF)
 	$(BIN)/practicum models pull qwen2.5-coder-0.5b --yes
 	$(BIN)/python -m benchmarks.real_weights $(ARGS)
 
+# Simulate, curate, train, serve, arena, once around: up to an hour on two cores; its output is kept in benchmarks/.
+circle: $(HF)
+	$(BIN)/python -m benchmarks.circle $(ARGS)
+
 $(INSTALLED): requirements.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo 'make: $(PYTHON) was not found; on Debian: apt-get install python3 python3-venv'; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("make: $(PYTHON) is Python %d.%d, 3.11 or newer is needed: make PYTHON=python3.12" % v[:2])'
@@ -63,7 +67,8 @@ requirements:
 	build/uv/bin/python -m pip install --quiet uv
 	build/uv/bin/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --upgrade --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make requirements' --output-file requirements.txt
-	build/uv/bin/uv pip compile --quiet pyproject.toml --extra hf --universal --python-version 3.11 --constraint requirements.txt \
+	echo "torch ; sys_platform == 'never'" > build/without-torch.txt
+	build/uv/bin/uv pip compile --quiet pyproject.toml --extra hf --extra train --override build/without-torch.txt --no-emit-package torch --universal --python-version 3.11 --constraint requirements.txt \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make requirements' \
 		--output-file requirements-hf.txt
 

@@ -39,6 +39,10 @@ FIGURES = {
     21: "hf_batch",
     22: "gateway_leave",
     23: "gateway_fuzz",
+    24: "curate_speed",
+    25: "planted_faults",
+    26: "train_gain",
+    27: "train_speed",
 }
 """Each figure's module; its `measure_figure(bench)` returns the rows."""
 RESULTS = Path(__file__).with_name("results.json")
@@ -60,7 +64,7 @@ def measure_figure(number: int, bench: Bench) -> list[Row]:
 def main() -> int:
     """Measure, print the table, write the file; exit 1 if a figure is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the figures that the README claims.")
-    parser.add_argument("figures", nargs="*", type=int, choices=[[], *FIGURES], metavar="FIGURE", help="1 to 23; all without one")
+    parser.add_argument("figures", nargs="*", type=int, choices=[[], *FIGURES], metavar="FIGURE", help="1 to 27; all without one")
     parser.add_argument("--quick", action="store_true", help="small sizes, a minute or two: a smoke test, no figures")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the numbers go; results.json here, nowhere with --quick")
     options = parser.parse_args()

@@ -33,7 +33,7 @@ class Row:
     """One claim and what was found."""
 
     figure: int
-    """1 to 17, as in the README's table."""
+    """1 to 27, as in the README's table."""
     measure: str
     reach: str
     """What to reach, as text."""

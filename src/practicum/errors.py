@@ -92,5 +92,9 @@ class ExportError(PracticumError):
     """An export cannot be written."""
 
 
+class TrainingError(PracticumError):
+    """A data set or a base model cannot be trained with, or training failed."""
+
+
 class NotIdentifiedError(PracticumError):
     """The choices do not determine strengths: someone never won, never lost, or never met the rest."""

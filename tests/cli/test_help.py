@@ -23,6 +23,8 @@ Options:
 Commands:
   demo      Hold one session live, on a model that runs here, and export it; or a small arena.
   simulate  Hold a session for every client profile, in a durable store.
+  curate    Make a checked data set of sessions: mended, examined, without duplicates, split...
+  train     Fine-tune a counselor on a data set; on several GPUs the same under `accelerate...
   arena     Let counselors compete for each reply of a session, under supervisors.
   rank      Print the judge card of a run's choices, then the ranking of its counselors.
   serve     Serve bots, and simulated clients, to anything that speaks OpenAI's protocol.
@@ -246,6 +248,100 @@ Arguments:
 Options:
   --keys FILE  The file of keys. It holds digests only.  [default: practicum-keys.json]
   -h, --help   Show this message and exit.
+"""),
+    "curate": snapshot("""\
+Usage: practicum curate [OPTIONS] {RUN|FILE...}...
+
+  Make a checked data set of sessions: mended, examined, without duplicates, split by client.
+
+  What is dropped is counted and named with its reason. Sessions with a risk are kept apart.
+
+Arguments:
+  RUN|FILE... <list[str]>  Runs of the store, and files or folders of conversations; the format is
+                           told from the content.  [required]
+
+Options:
+  --out DATASET             The folder; made if need be.  [required]
+  --samples <session|turn>  A row is a session (the default), or one counselor turn with what was
+                            said till then.
+  --include-risk            Keep sessions with a risk among the others.
+  --test RUN|FILE           A test set: clients and conversations in it are dropped. May be given
+                            several times.
+  --dev SHARE               Share of the clients held out for choosing; default: 0.05.
+  --licence TEXT            Of the files named, where their rows name none.
+  --skip-bad                Go on without rows that cannot be read.
+  --report                  Write report.html: what was dropped and why, what the rest looks like.
+  --config FILE             A TOML file; --set and options override it.
+  --set KEY=VALUE           Any key of the configuration, e.g. client.temperature=0.7.
+  --db URL                  The store: sqlite:///FILE.db.  [default: sqlite:///practicum.db]
+  --json                    Print JSON instead of text.
+  -h, --help                Show this message and exit.
+"""),
+    "train": snapshot("""\
+Usage: practicum train [OPTIONS]
+
+  Fine-tune a counselor on a data set; on several GPUs the same under `accelerate launch`.
+
+  Loss is taken on the counselor's turns only, sessions longer than the context are split at turn
+  borders, and the loss on unseen profiles is taken on the way. The same command goes on after a
+  crash.
+
+  Exits with 0 once trained, 1 if it failed, 2 if the command is wrong.
+
+Options:
+  --data DATASET                  A folder that `practicum curate` has written; for dpo,
+                                  preference pairs.
+  --base MODEL                    A Hugging Face folder or id, a name of the catalog, or a GGUF
+                                  file.
+  --out FOLDER                    Where the model goes; the same command goes on there.
+  --method <lora|qlora|full|dpo>  lora (the default), qlora, full, or dpo on an arena's
+                                  preferences.
+  --preset NAME                   Settings for a machine; --preset list shows them.
+  --minutes N                     Stop after so long, at the next step.
+  --seed N                        Of order, adapter and dropout; default: 0.
+  --show-mask N                   Print the first N sessions, what is learnt in colour, and train
+                                  nothing.  [default: 0]
+  --export <llamafactory>         Write a configuration for another trainer, and train nothing.
+  --config FILE                   A TOML file; --set and options override it.
+  --set KEY=VALUE                 Any key of the configuration, e.g. client.temperature=0.7.
+  --json                          Print JSON instead of text.
+  -h, --help                      Show this message and exit.
+"""),
+    "models convert": snapshot("""\
+Usage: practicum models convert [OPTIONS] {ADAPTER}
+
+  Convert an adapter for llama.cpp, or merge it into its base.
+
+  What cannot be converted (DoRA, rsLoRA, whole new tensors) is refused with its reason.
+
+Arguments:
+  ADAPTER <path>  A folder of PEFT's, as `practicum train` writes it.  [required]
+
+Options:
+  --base MODEL             What it was trained on: a name of the catalog, a GGUF file, a folder or
+                           id.  [required]
+  --out PATH               The file or folder to be written.  [required]
+  --as <lora|gguf|folder>  lora: a GGUF adapter for the same base. gguf: both in one file (Q8_0).
+                           folder: both, for transformers or vLLM.  [default: lora]
+  -h, --help               Show this message and exit.
+"""),
+    "import sessions": snapshot("""\
+Usage: practicum import sessions [OPTIONS] {FILE}
+
+  Take in whole conversations, to be read, exported, or replayed in an arena (--continue fixed).
+
+  The same file again changes nothing. Exits with 2, and a line for each bad row, if one is bad;
+  then nothing is written.
+
+Arguments:
+  FILE <path>  A file or folder of conversations; what `practicum curate` reads.  [required]
+
+Options:
+  --run NAME                Name of the run that they become.  [required]
+  --split <train|dev|test>  Marks every client: train, dev or test.
+  --limit N                 Take the first N only.
+  --db URL                  The store: sqlite:///FILE.db.  [default: sqlite:///practicum.db]
+  -h, --help                Show this message and exit.
 """),
     "demo": snapshot("""\
 Usage: practicum demo [OPTIONS]
@@ -528,7 +624,8 @@ Options:
   -h, --help  Show this message and exit.
 
 Commands:
-  choices  Take in choices, one row a ballot, and say what they are.
+  choices   Take in choices, one row a ballot, and say what they are.
+  sessions  Take in whole conversations, to be read, exported, or replayed in an arena...
 """),
     "import choices": snapshot("""\
 Usage: practicum import choices [OPTIONS] {FILE}

@@ -2,12 +2,13 @@
 
 from practicum.backends.base import ChatBackend, Chunk, Constraint, Notify, Reply, Request, TokenChances
 from practicum.backends.catalog import CATALOG, CatalogModel, find_model, is_present, model_path, verify
+from practicum.backends.cores import free_cores
 from practicum.backends.download import SOURCES, describe, pull
 from practicum.backends.endpoint import Endpoint
 from practicum.backends.fingerprint import file_identity
 from practicum.backends.gguf import read_gguf
 from practicum.backends.hf import HfBackend
-from practicum.backends.hf_load import source_identity
+from practicum.backends.hf_load import source_identity, tie_again
 from practicum.backends.local import LOCAL_SAMPLERS, LocalBackend, local_samplers
 from practicum.backends.names import BACKENDS, PRESETS, ModelName, find_key, read_model_name
 from practicum.backends.openai import CallBudget, OpenAIBackend
@@ -47,6 +48,7 @@ __all__ = [
     "file_identity",
     "find_key",
     "find_model",
+    "free_cores",
     "is_present",
     "lines",
     "local_samplers",
@@ -60,5 +62,6 @@ __all__ = [
     "seeded",
     "source_identity",
     "template_for",
+    "tie_again",
     "verify",
 ]

@@ -132,7 +132,7 @@ def load(source: str, *, name: str, dtype: str, device: str, trust_remote_code: 
         except _faults() as error:
             raise _load_error(name, source, error, trusted=trust_remote_code) from error
         if source.endswith(".gguf"):
-            _tie_again(model)
+            tie_again(model)
         try:
             model = model.to(chosen).eval()
         except RuntimeError as error:
@@ -204,7 +204,7 @@ def _quiet() -> Generator[None, None, None]:
             logging.enable_progress_bar()
 
 
-def _tie_again(model: Any) -> None:
+def tie_again(model: Any) -> None:
     """Make input and output embedding one where a GGUF file holds the same matrix twice, at two precisions: the output's is the finer."""
     before, after = model.get_input_embeddings(), model.get_output_embeddings()
     if before is None or after is None or before.weight is after.weight or before.weight.shape != after.weight.shape:

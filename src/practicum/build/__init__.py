@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from practicum.build.arena_plan import ArenaPlan, plan_arena
     from practicum.build.bots import MadeBot, make_bot
     from practicum.build.serving import GatewayPlan, hold_gateway, plan_gateway
+    from practicum.build.training import Trained, TrainingPlan, hold_training, plan_training
 
 __all__ = [
     "ArenaPlan",
@@ -20,13 +21,17 @@ __all__ = [
     "MadeBot",
     "Plan",
     "Seat",
+    "Trained",
+    "TrainingPlan",
     "hold_arena",
     "hold_gateway",
     "hold_run",
+    "hold_training",
     "make_bot",
     "plan_arena",
     "plan_gateway",
     "plan_run",
+    "plan_training",
 ]
 
 _LATER = {
@@ -38,6 +43,10 @@ _LATER = {
     "GatewayPlan": "serving",
     "hold_gateway": "serving",
     "plan_gateway": "serving",
+    "Trained": "training",
+    "TrainingPlan": "training",
+    "hold_training": "training",
+    "plan_training": "training",
 }
 """Names to their modules. A simulation begins at once: it loads neither the arena nor the gateway."""
 

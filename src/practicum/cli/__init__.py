@@ -16,6 +16,7 @@ from practicum.cli.arena import arena
 from practicum.cli.bots import bots
 from practicum.cli.chat import chat
 from practicum.cli.console import complain
+from practicum.cli.curate import curate
 from practicum.cli.demo import demo
 from practicum.cli.doctor import doctor
 from practicum.cli.export import export
@@ -29,6 +30,7 @@ from practicum.cli.runs import runs
 from practicum.cli.serve import serve
 from practicum.cli.show import show
 from practicum.cli.simulate import simulate
+from practicum.cli.train import train
 from practicum.core.version import VERSION
 from practicum.errors import PracticumError
 
@@ -78,7 +80,7 @@ def _practicum(
     """
 
 
-for _verb in (demo, simulate, arena, rank, serve, chat, runs, show, export, prompts, doctor):
+for _verb in (demo, simulate, curate, train, arena, rank, serve, chat, runs, show, export, prompts, doctor):
     app.command()(_verb)
 app.add_typer(profiles)
 app.add_typer(models)

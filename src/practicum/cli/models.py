@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from practicum.cli.console import colored, table, tell
+from practicum.cli.convert import convert
 from practicum.errors import ModelFileError
 
 if TYPE_CHECKING:
     from practicum.backends import CatalogModel, Progress
 
 models = typer.Typer(name="models", help="List, fetch and check the local models.", no_args_is_help=True, rich_markup_mode=None)
+
+models.command()(convert)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name from `practicum models list`.", show_default=False)]
 

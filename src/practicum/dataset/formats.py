@@ -66,7 +66,7 @@ LAYOUTS: Mapping[Format, Layout] = {
 
 def encode_dialogue(dialogue: Dialogue) -> bytes:
     """Return a training row: one line of JSON, `{"messages": [{"role", "content"}, …]}`."""
-    return orjson.dumps({"messages": [message._asdict() for message in dialogue.messages]})
+    return orjson.dumps({"messages": [{"role": role, "content": content} for role, content in dialogue.messages]})
 
 
 def encode_session(session: Session, system: str) -> bytes:
@@ -114,13 +114,17 @@ def write_rows(rows: Iterable[bytes], *, form: Format, out: Path, name: str) -> 
             lead = layout.between
         drafts[0].write(layout.tail)
         for draft in drafts[1:]:
-            draft.write(_dataset_info(name, layout.file))
+            draft.write(dataset_info({name: layout.file}))
     return tuple(out / file for file in names)
 
 
-def _dataset_info(name: str, file: str) -> bytes:
-    """Return LLaMA-Factory's registry with our one entry."""
-    entry = {
+def dataset_info(files: Mapping[str, str]) -> bytes:
+    """Return LLaMA-Factory's registry with our entries: names of data sets to their files."""
+    return orjson.dumps({name: _entry(file) for name, file in files.items()}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _entry(file: str) -> Mapping[str, object]:
+    return {
         "file_name": file,
         "formatting": "sharegpt",
         "columns": {"messages": "messages"},
@@ -132,15 +136,19 @@ def _dataset_info(name: str, file: str) -> bytes:
             "system_tag": "system",
         },
     }
-    return orjson.dumps({name: entry}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def check_dataset_info(path: Path, file: str) -> None:
-    """Refuse to replace a registry with entries of others: someone exports into LLaMA-Factory's own data folder."""
+def check_dataset_info(path: Path, *files: str) -> None:
+    """Refuse to replace a registry with entries of others: someone exports into LLaMA-Factory's own data folder.
+
+    Args:
+        path: The registry; none is fine.
+        files: Our own.
+    """
     try:
         known = orjson.loads(path.read_bytes())
-        strange = [name for name, entry in known.items() if entry.get("file_name") != file]
-    except FileNotFoundError:
+        strange = [name for name, entry in known.items() if entry.get("file_name") not in files]
+    except (FileNotFoundError, NotADirectoryError):
         return
     except (OSError, orjson.JSONDecodeError, AttributeError) as error:
         raise ExportError(f"{path}: exists and is not a LLaMA-Factory registry; choose another --out") from error

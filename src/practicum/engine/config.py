@@ -172,7 +172,14 @@ def read_config(flags: Mapping[str, Any], *, file: Path | None = None, settings:
     return read_tree(RunConfig, flags, file=file, settings=settings)
 
 
-def read_tree(model: type[M], flags: Mapping[str, Any], *, file: Path | None = None, settings: Sequence[str] = ()) -> M:
+def read_tree(
+    model: type[M],
+    flags: Mapping[str, Any],
+    *,
+    file: Path | None = None,
+    settings: Sequence[str] = (),
+    under: Mapping[str, Any] | None = None,
+) -> M:
     """Put a configuration together: a TOML file first, then `--set`, then flags; the later wins.
 
     Args:
@@ -180,11 +187,14 @@ def read_tree(model: type[M], flags: Mapping[str, Any], *, file: Path | None = N
         flags: Dotted names to values; None means not given.
         file: A TOML file.
         settings: `key=value` each, with a dotted key; the value is read as TOML where it is some, else as text.
+        under: What all of these override: a preset.
 
     Raises:
         ConfigError: One line for every mistake.
     """
-    tree: dict[str, Any] = read_toml(file) if file else {}
+    tree: dict[str, Any] = deepcopy(dict(under or {}))
+    for key, value in (read_toml(file) if file else {}).items():
+        _merge(tree, key, value)
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals or not all(part.strip() for part in key.split(".")):
