@@ -13,8 +13,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
+
+from practicum.dataset import example_dialogues
 
 KEPT = Path(__file__).with_name("circle.md")
 BASE, SUPERVISOR = "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b"
@@ -69,7 +70,7 @@ def hold_circle(folder: Path, minutes: float) -> Sequence[str]:
     """Go once around; return what was printed."""
     steps = Steps()
     db = f"--db=sqlite:///{folder}/circle.db"
-    examples = str(files("practicum.dataset") / "examples" / "smilechat-60.jsonl")
+    examples = os.path.relpath(str(example_dialogues()))  # what is kept must not name this machine's folders
     for name in (BASE, SUPERVISOR):
         steps.run("models", "pull", name, "--yes", quiet=True)
     profiles = folder / "profiles.json"
