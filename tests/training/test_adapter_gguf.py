@@ -12,8 +12,6 @@ from tests.training.tiny_models import tiny_adapter, tiny_model, write_gguf
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
-# peft asks transformers by a name that is going away.
-pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 
 PROMPT = "我最近总是睡不着，what goes through your mind?"
 

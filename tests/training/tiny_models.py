@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from practicum.training.quiet import quiet
 from tests.training.toys import TEMPLATES, toy_tokenizer
 
 HIDDEN, HEADS, KV_HEADS, LAYERS, INNER = 64, 4, 2, 2, 96
@@ -87,7 +88,8 @@ def tiny_adapter(model: Any, folder: Path, *, seed: int = 1, **options: Any) -> 
     from peft import LoraConfig, get_peft_model
 
     targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-    tuned = get_peft_model(model, LoraConfig(**({"r": 4, "lora_alpha": 8, "target_modules": targets} | options)))
+    with quiet():  # peft asks transformers by a name that is going away
+        tuned = get_peft_model(model, LoraConfig(**({"r": 4, "lora_alpha": 8, "target_modules": targets} | options)))
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in tuned.named_parameters():
         if "lora_" in name:
