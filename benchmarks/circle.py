@@ -91,8 +91,9 @@ def hold_circle(folder: Path, minutes: float) -> Sequence[str]:
     steps.run("import", "sessions", str(data / "messages-test.jsonl"), "--run=prefixes", f"--limit={PREFIXES}", "--split=test", db)
     steps.run(
         "arena", "--continue=fixed:prefixes", f"--member=base=bot:{base}", f"--member=tuned=bot:{tuned / 'bot.toml'}",
-        f"--supervisor={model}", "--orders=one", f"--max-exchanges={TURNS}", "--run=circle", f"--out={folder / 'report'}", db,
+        f"--supervisor={model}", "--orders=one", f"--max-exchanges={TURNS}", "--run=circle", db,
     )  # fmt: skip
+    steps.run("rank", "circle", f"--out={folder / 'report'}", db)
     steps.say(f"\n{time.monotonic() - steps._begun:,.0f} s in all")
     return steps.lines
 

@@ -109,10 +109,11 @@ def write_bot(out: Path, *, name: str, model: str, lora: Path | None, systems: M
     ]
     if lora is not None:
         lines.append(f'lora = "{lora.name}"')
+    lines += ["", "[prompt]", 'form = "chat" # as it was trained']
     if systems:
         language, text = next(iter(systems.items()))
         (out / f"system.{language}.txt").write_text(text, "utf-8")
-        lines += ["", "[prompt]", 'form = "chat"         # as it was trained', f'text = "system.{language}.txt"']
+        lines.append(f'text = "system.{language}.txt"')
     lines += ["", "[decoding]", "temperature = 0.7", "top_p = 0.9", "max_tokens = 300", ""]
     path = out / BOT
     path.write_text("\n".join(lines), "utf-8")
