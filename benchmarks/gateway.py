@@ -69,7 +69,8 @@ def serve(server: FakeServer, folder: Path, *, at_once: int) -> Iterator[Gateway
             _end(process)
         told = Path(log.name).read_bytes()
         if process.returncode or b"Traceback" in told:
-            raise MeterError(f"the gateway ended with status {process.returncode}:\n{told[-3000:].decode(errors='replace')}")
+            at = max(0, told.find(b"Traceback") - 1000) if b"Traceback" in told else -3000
+            raise MeterError(f"the gateway ended with status {process.returncode}:\n{told[at:][:6000].decode(errors='replace')}")
 
 
 def _read_address(process: subprocess.Popen[bytes], log: Path) -> str:

@@ -107,17 +107,16 @@ class BotBackend:
             reply = await self.inner.reply(asked)
         return replace(reply, text=text, call=_summed(spent, reply.call))
 
-    async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+    def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """Yield one polished reply as it comes; see `ChatBackend`.
 
         What comes after the first paragraph is not waited for, so that the server's own count of its tokens is not known then.
+        Where nothing is polished, the model's own generator is handed out: a relayed chunk passes one less.
         """
         asked = as_bot(self.bot, request)
-        if not self._polishes:
-            async with aclosing(self.inner.stream(asked)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-            return
+        return self._polished(asked) if self._polishes else self.inner.stream(asked)
+
+    async def _polished(self, asked: Request) -> AsyncGenerator[Chunk, None]:
         spent: list[Call] = []
         while True:
             said: list[str] = []
