@@ -92,6 +92,12 @@ def test_whole_numbers_may_be_written_with_a_point() -> None:
     assert (question.max_tokens, question.seed, question.temperature) == (5, 7, 1.0)
 
 
+@pytest.mark.parametrize("number", ["1e30", "9007199254740993e10", "1" + "0" * 300])
+def test_a_number_of_tokens_that_no_server_can_read_is_no_limit(number: str) -> None:
+    question = read(f'{{"model": "m", "messages": [], "max_tokens": {number}}}'.encode())
+    assert question.max_tokens == 1_000_000
+
+
 def test_a_missing_model_is_told() -> None:
     told = refusal({"messages": []})
     assert (told.param, told.code) == ("model", "missing_required_parameter")

@@ -55,6 +55,8 @@ def _whole(value: Any) -> Any:
 
 Whole = BeforeValidator(_whole)
 Stop = Annotated[str, Field(min_length=1, max_length=1_000)]
+MOST_TOKENS = 1_000_000
+"""Of a reply; whoever asks for more, in a number of any size, has asked for no limit."""
 Tokens = Annotated[int, Whole, Field(ge=1)]
 
 
@@ -140,7 +142,7 @@ def read_question(body: bytes, bounds: BoundsConfig) -> Question:
         messages=messages,
         stream=bool(asked.stream),
         with_usage=bool(asked.stream and asked.stream_options and asked.stream_options.include_usage),
-        max_tokens=min(limits, default=None),
+        max_tokens=min((min(limit, MOST_TOKENS) for limit in limits), default=None),
         temperature=asked.temperature,
         top_p=asked.top_p,
         stop=stop,
