@@ -495,7 +495,7 @@ def try_check(check: Check, corpora: Sequence[Conversation], planted: int, clean
         ours=f"{len(faulty) - len(missed)} of {len(faulty)} · {len(alarmed)} of {len(whole)}",
         verdict=Verdict.of(recall >= RECALL and false <= FALSE_ALARMS),
         detail={
-            "ways": Counter(str(one.way) for one in faulty),
+            "ways": dict(Counter(one.way for one in faulty)),  # a Counter does not survive `asdict`
             "missed": [[one.way, one.conversation.id] for one in missed],
             "alarms": [[one.conversation.id, found[0].detail] for one, found in alarmed],
         },
