@@ -11,6 +11,7 @@ from practicum.backends import TEMPLATES, ModelName, read_model_name
 from practicum.build.models import ModelSource, find_source, with_lora
 from practicum.build.prompting import prompts_for
 from practicum.core import Form, Language, Sampling, Speaker, digest_of
+from practicum.engine import HfConfig
 from practicum.errors import ConfigError
 from practicum.roles import Prompt
 from practicum.serve import Bot, BotFile
@@ -84,6 +85,19 @@ def make_bot(file: BotFile, *, model: str | None = None, prompt: str | None = No
         lora=str(source.lora or ""),
     )
     return MadeBot(bot=replace(bot, digest=_digest(bot, source, prompts)), file=file, source=source)
+
+
+def refuse_untrusted(made: MadeBot, hf: HfConfig) -> None:
+    """Refuse a bot whose model comes with code that the user has not agreed to.
+
+    Raises:
+        ConfigError: It is such a bot.
+    """
+    if made.source.name.backend == "hf" and made.source.remote_code and not hf.trust_remote_code:
+        raise ConfigError(
+            f"bot {made.bot.name}: its model {made.source.name.name} runs Python code of its own; "
+            "read that code, then say --trust-remote-code"
+        )
 
 
 def _find_model(file: BotFile, model: str | None) -> ModelSource:

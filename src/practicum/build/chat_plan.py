@@ -10,10 +10,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from practicum.backends import LOCAL_SAMPLERS, read_model_name
-from practicum.build.bots import MadeBot, make_bot
+from practicum.build.bots import MadeBot, make_bot, refuse_untrusted
 from practicum.build.clients import find_clients
 from practicum.build.prompting import prompts_for
-from practicum.build.seats import Seat, take_seat
+from practicum.build.seats import Seat, seat_made, take_seat
 from practicum.core import (
     LANGUAGES,
     Form,
@@ -179,29 +179,10 @@ def _plan_bot(config: ChatConfig) -> ChatPlan:
     if config.profile or config.profiles or config.client:
         raise ConfigError("profile: there is no simulated client where you are the client; --as counselor puts you before one")
     made = make_bot(find_bot(config.bot), model=config.model, prompt=config.prompt)
-    if made.source.name.backend == "hf" and made.source.remote_code and not config.hf.trust_remote_code:
-        raise ConfigError(
-            f"bot {made.bot.name}: its model {made.source.name.name} runs Python code of its own; "
-            "read that code, then say --trust-remote-code"
-        )
-    bot = made.bot
-    participant = Participant(
-        role=Speaker.COUNSELOR,
-        model=f"bot:{bot.name}#{bot.digest}",
-        form=Form.CHAT,
-        prompts=tuple(sorted({prompt.ref for prompt in bot.prompts.values()}, key=lambda ref: ref.id)),
-        sampling=bot.sampling,
-    )
-    seat = Seat(
-        role=Speaker.COUNSELOR,
-        config=ChairConfig(model=f"bot:{config.bot}"),
-        source=made.source,
-        participant=participant,
-        prompts=bot.prompts,
-        bot=bot,
-    )
+    refuse_untrusted(made, config.hf)
+    seat = seat_made(ChairConfig(model=f"bot:{config.bot}"), made)
     text = config.prompt or made.file.prompt.text
-    own = prompts_for(Speaker.COUNSELOR, Form.CHAT, Path(text), bot.languages) if text else {}
+    own = prompts_for(Speaker.COUNSELOR, Form.CHAT, Path(text), made.bot.languages) if text else {}
     return ChatPlan(config=config, seat=seat, made=made, export_prompts={**_usual_prompts(), **own})
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from practicum.backends import TEMPLATES, ModelName, read_model_name
-from practicum.build.bots import make_bot
+from practicum.build.bots import MadeBot, make_bot
 from practicum.build.models import ModelSource, find_source
 from practicum.build.prompting import prompts_for
 from practicum.core import Form, Language, Participant, Profile, PromptRef, Sampling, Speaker
@@ -99,13 +99,17 @@ def _seat_bot(role: str, config: ChairConfig, name: str) -> Seat:
             f"{role}.{given[0]}: bot:{name} decides that itself; "
             f"`practicum bots new NAME --from {name}` writes a bot file of your own to change"
         )
-    made = make_bot(find_bot(name), prompt=None if config.prompt is None else str(config.prompt))
+    return seat_made(config, make_bot(find_bot(name), prompt=None if config.prompt is None else str(config.prompt)))
+
+
+def seat_made(config: ChairConfig, made: MadeBot) -> Seat:
+    """Return the counselor's chair with a bot on it."""
     bot = made.bot
     participant = Participant(
-        role=role,
+        role=Speaker.COUNSELOR,
         model=f"bot:{bot.name}#{bot.digest}",
         form=Form.CHAT,  # to whoever asks; what its model is shown is in the digest
         prompts=tuple(sorted({prompt.ref for prompt in bot.prompts.values()}, key=lambda ref: ref.id)),
         sampling=bot.sampling,
     )
-    return Seat(role=role, config=config, source=made.source, participant=participant, prompts=bot.prompts, bot=bot)
+    return Seat(role=Speaker.COUNSELOR, config=config, source=made.source, participant=participant, prompts=bot.prompts, bot=bot)

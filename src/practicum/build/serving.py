@@ -10,7 +10,7 @@ from pathlib import Path
 
 from practicum.backends import ChatBackend, HfBackend, LocalBackend, Notify, TransportError, find_key, open_transport
 from practicum.build.backends import SPARE_FILES, Backends
-from practicum.build.bots import MadeBot, make_bot
+from practicum.build.bots import MadeBot, make_bot, refuse_untrusted
 from practicum.build.clients import Clients, find_clients
 from practicum.build.models import ModelSource
 from practicum.errors import ConfigError
@@ -53,7 +53,7 @@ def plan_gateway(config: ServeConfig, *, db: str = DEFAULT_URL) -> GatewayPlan:
             raise ConfigError(f"{kind}: {', '.join(sorted(unknown))} is not served; served: {served}")
     bots = tuple(make_bot(file, model=_of(config.models, file), prompt=config.prompts.get(file.name)) for file in files)
     for made in bots:
-        _refuse_untrusted(made, config)
+        refuse_untrusted(made, config.hf)
     clients = find_clients(config.clients, model=config.client_model, db=db) if config.clients else None
     if clients is None and config.client_model:
         raise ConfigError("client_model: there is no client to play; give --clients RUN or --clients PROFILES.json")
@@ -68,14 +68,6 @@ def _refuse_twins(files: list[BotFile]) -> None:
     names = [file.name for file in files]
     if twins := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(f"bots: two bots are called {twins[0]!r}; give one of them another name in its file")
-
-
-def _refuse_untrusted(made: MadeBot, config: ServeConfig) -> None:
-    if made.source.name.backend == "hf" and made.source.remote_code and not config.hf.trust_remote_code:
-        raise ConfigError(
-            f"bot {made.bot.name}: its model {made.source.name.name} runs Python code of its own; "
-            "read that code, then say --trust-remote-code"
-        )
 
 
 def hold_gateway(

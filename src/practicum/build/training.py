@@ -116,7 +116,7 @@ def load_tokenizer(base: str) -> tuple[str, Any]:
     """Return what `from_pretrained` takes for a base, and its tokenizer."""
     from transformers import AutoTokenizer
 
-    where = prepare_base(base, _cache())
+    where = base_folder(base)
     try:
         tokenizer = AutoTokenizer.from_pretrained(where)
     except (OSError, ValueError, KeyError) as problem:
@@ -190,8 +190,7 @@ def _serve(config: TrainConfig, out: Path, folder: Path) -> Path | None:
     if config.method == "full":
         return None
     lora = write_lora(read_adapter(folder), file, out / "adapter.gguf")
-    base = config.base if config.base.endswith(".gguf") else f"{config.base}"
-    return write_bot(out, name=name, model=f"local:{base}", lora=lora, systems=systems)
+    return write_bot(out, name=name, model=f"local:{config.base}", lora=lora, systems=systems)
 
 
 def show_mask(config: TrainConfig, sessions: int) -> Iterator[tuple[str, list[tuple[str, bool]]]]:

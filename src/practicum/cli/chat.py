@@ -10,7 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from practicum.cli.console import count, print_json, tell
-from practicum.cli.options import DEFAULT_DB, MODEL, Config, Db, Json, MaxExchanges, Run, Seed, Settings, db_option, shown_url
+from practicum.cli.options import (
+    DEFAULT_DB,
+    MODEL,
+    Config,
+    Db,
+    Json,
+    MaxExchanges,
+    Run,
+    Seed,
+    Settings,
+    TrustRemoteCode,
+    db_option,
+    shown_url,
+)
 from practicum.cli.simulate import refuse_memory
 from practicum.core import Language, Speaker
 from practicum.errors import BackendError, ConfigError
@@ -72,9 +85,7 @@ def chat(  # noqa: PLR0913 - one parameter an option
         typer.Option("--messages", metavar="FILE", help="Answer many: a JSON line each with a list 'messages'; JSON lines come out."),
     ] = None,
     seed: Seed = None,
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code that comes with an hf: model, where the bot file says so too.")
-    ] = False,
+    trust_remote_code: TrustRemoteCode = False,
     db: Db = DEFAULT_DB,
     config: Config = None,
     settings: Settings = None,

@@ -46,6 +46,9 @@ Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of t
 StopOnRisk = Annotated[
     bool, typer.Option("--stop-on-risk", help="End a session at the first turn in which a risk is found; else it is only labelled.")
 ]
+TrustRemoteCode = Annotated[
+    bool, typer.Option("--trust-remote-code", help="Run code that comes with an hf: model, where the bot file says so too.")
+]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file; --set and options override it.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key of the configuration, e.g. client.temperature=0.7.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from practicum.cli.console import table, tell
-from practicum.cli.options import DEFAULT_DB, MODEL, AtOnce, Config, Db, Settings
+from practicum.cli.options import DEFAULT_DB, MODEL, AtOnce, Config, Db, Settings, TrustRemoteCode
 from practicum.core import Language
 from practicum.errors import ConfigError
 
@@ -62,9 +62,7 @@ def serve(  # noqa: PLR0913 - one parameter an option
         bool, typer.Option("--no-banner", help="No crisis lines before replies to words that speak of risk; the header stays.")
     ] = False,
     at_once: AtOnce = None,
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code that comes with an hf: model, where the bot file says so too.")
-    ] = False,
+    trust_remote_code: TrustRemoteCode = False,
     db: Db = DEFAULT_DB,
     config: Config = None,
     settings: Settings = None,

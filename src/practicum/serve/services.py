@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from practicum.backends import Chunk, Reply, Request
-from practicum.core import Call, Form, Message, Profile, SessionView, Speaker, Turn, digest_of
+from practicum.core import Call, Form, Message, Profile, Sampling, SessionView, Speaker, Turn, digest_of
 from practicum.errors import ConfigError
 from practicum.roles import Chair, ModelVoice, labels, opening
 from practicum.serve.bot import BotBackend
@@ -37,9 +37,7 @@ class BotService:
     def speak(self, asked: Asked) -> AsyncGenerator[Chunk, None]:
         """Yield the bot's reply as it comes; see `Service`. Nothing stands between the caller and the backend's own generator."""
         bot = self._backend.bot
-        sampling = bot.sampling
-        if asked.max_tokens is not None:
-            sampling = replace(sampling, max_tokens=min(asked.max_tokens, sampling.max_tokens or asked.max_tokens))
+        sampling = _lowered(bot.sampling, asked.max_tokens)
         if "temperature" in bot.caller and asked.temperature is not None:
             sampling = replace(sampling, temperature=asked.temperature)
         if "top_p" in bot.caller and asked.top_p is not None:
@@ -101,11 +99,8 @@ class ClientService:
         if turns[-1].speaker is Speaker.CLIENT:
             raise ConfigError("messages: the client has spoken last; expected the counselor's words (role user) at the end")
         view = SessionView(self.digest, language, asked.seed, turns)
-        chair = self._chair
-        if asked.max_tokens is not None:
-            participant = chair.participant
-            most = min(asked.max_tokens, participant.sampling.max_tokens or asked.max_tokens)
-            chair = replace(chair, participant=replace(participant, sampling=replace(participant.sampling, max_tokens=most)))
+        participant = self._chair.participant
+        chair = replace(self._chair, participant=replace(participant, sampling=_lowered(participant.sampling, asked.max_tokens)))
         voice = ModelVoice(chair, key=view.key, system=self._system, labels=labels(language), pinned=False)
         said = await voice.speak(view)
         call = said.call or _no_call(self.name, asked.seed)
@@ -123,6 +118,11 @@ class ClientService:
     async def ready(self) -> str:
         """Ask whether the model behind can answer."""
         return await self._look()
+
+
+def _lowered(sampling: Sampling, most: int | None) -> Sampling:
+    """Return a sampling whose limit on tokens a caller may lower, and never raises."""
+    return sampling if most is None else replace(sampling, max_tokens=min(most, sampling.max_tokens or most))
 
 
 def _no_call(model: str, seed: int) -> Call:

@@ -91,9 +91,9 @@ def fine_tune(config: TrainConfig, base: str, tokenizer: Any, train: Rows, dev: 
         eval_dataset=None if dev is None else Dataset.from_dict(dev.columns()),
         processing_class=tokenizer,
         peft_config=_lora(config),
-        callbacks=_callbacks(config, course, watch, train.tokens),
+        callbacks=_callbacks(config, course, watch, train.tokens, evaluated=dev is not None),
     )
-    return _run(config, trainer, tokenizer, course, evaluated=dev is not None)
+    return _run(config, trainer, tokenizer, course)
 
 
 @quiet()
@@ -116,9 +116,9 @@ def prefer(config: TrainConfig, base: str, tokenizer: Any, train: Pairs, dev: Pa
         eval_dataset=None if dev is None else Dataset.from_list(list(dev.rows)),
         processing_class=tokenizer,
         peft_config=_lora(config),
-        callbacks=_callbacks(config, course, watch, 0),
+        callbacks=_callbacks(config, course, watch, 0, evaluated=dev is not None),
     )
-    return _run(config, trainer, tokenizer, course, evaluated=dev is not None)
+    return _run(config, trainer, tokenizer, course)
 
 
 def _arguments(config: TrainConfig, *, rows: int, evaluated: bool) -> dict[str, Any]:
@@ -220,29 +220,22 @@ def _lora(config: TrainConfig) -> Any:
     )
 
 
-def _callbacks(config: TrainConfig, course: Course, watch: Watch, tokens: int) -> list[Any]:
+def _callbacks(config: TrainConfig, course: Course, watch: Watch, tokens: int, *, evaluated: bool) -> list[Any]:
     from transformers import EarlyStoppingCallback
 
     from practicum.training.callbacks import make_watcher
 
-    found: list[Any] = [make_watcher(course, watch, tokens, minutes=config.minutes)]
-    if config.patience:
-        found.append(_patient(EarlyStoppingCallback, config.patience))
-    return found
+    watcher = make_watcher(course, watch, tokens, minutes=config.minutes)
+    patient = config.patience and evaluated  # without evaluations there is nothing to be patient with
+    return [watcher, EarlyStoppingCallback(early_stopping_patience=config.patience)] if patient else [watcher]
 
 
-def _patient(callback: Any, patience: int) -> Any:
-    return callback(early_stopping_patience=patience)
-
-
-def _run(config: TrainConfig, trainer: Any, tokenizer: Any, course: Course, *, evaluated: bool) -> Learnt:
+def _run(config: TrainConfig, trainer: Any, tokenizer: Any, course: Course) -> Learnt:
     import torch
-    from transformers import EarlyStoppingCallback, PrinterCallback
+    from transformers import PrinterCallback
     from transformers.trainer_utils import get_last_checkpoint
 
     trainer.remove_callback(PrinterCallback)  # the course says it all, to whoever wants to know
-    if not evaluated:
-        trainer.remove_callback(EarlyStoppingCallback)
     checkpoints = Path(config.out) / CHECKPOINTS
     last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
     if last:
