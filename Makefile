@@ -65,7 +65,7 @@ $(HF): $(INSTALLED) requirements-hf.txt
 requirements:
 	$(PYTHON) -m venv build/uv
 	build/uv/bin/python -m pip install --quiet uv
-	build/uv/bin/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --upgrade --generate-hashes \
+	build/uv/bin/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --upgrade --no-strip-extras --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make requirements' --output-file requirements.txt
 	echo "torch ; sys_platform == 'never'" > build/without-torch.txt
 	build/uv/bin/uv pip compile --quiet pyproject.toml --extra hf --extra train --override build/without-torch.txt --no-emit-package torch --universal --python-version 3.11 --constraint requirements.txt \

@@ -4,15 +4,17 @@ import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, make_url
 
 from practicum.errors import StoreError
-from practicum.store import Store
+from practicum.store import Store, dialect
+from practicum.store.dialect import log_ahead, make_engine
 from practicum.store.schema import HEAD, VERSION, upgrade
 from practicum.store.tables import METADATA
 from tests.store.making import begin, planned, start_python
@@ -137,3 +139,48 @@ def test_two_that_open_a_fresh_store_at_once_make_it_once(url: str) -> None:
         for process in (first, second):
             process.communicate()
             assert process.returncode == 0
+
+
+def open_together(url: str, threads: int = 4) -> list[Exception]:
+    """Let several that have just read a fresh database turn its write-ahead log on in the same moment."""
+    ready = Barrier(threads)
+    problems: list[Exception] = []
+
+    def turn_on() -> None:
+        engine = make_engine(make_url(url))
+        try:
+            with engine.connect() as connection:
+                connection.exec_driver_sql("SELECT * FROM sqlite_master").fetchall()
+            ready.wait()
+            log_ahead(engine)
+        except Exception as problem:  # noqa: BLE001 - whatever it is, the test shows it
+            problems.append(problem)
+        finally:
+            engine.dispose()
+
+    workers = [Thread(target=turn_on) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return problems
+
+
+def test_those_that_turn_the_log_on_at_the_same_moment_wait_for_each_other(tmp_path: Path) -> None:
+    for number in range(40):
+        path = tmp_path / f"{number}.db"
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE songs (id)")
+        assert open_together(f"sqlite:///{path}") == []
+
+
+def test_who_waits_for_the_log_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dialect, "BUSY_SECONDS", 0.05)
+    path = tmp_path / "held.db"
+    with closing(sqlite3.connect(path)) as holder:
+        holder.execute("CREATE TABLE songs (id)")
+        holder.execute("BEGIN EXCLUSIVE")
+        engine = make_engine(make_url(f"sqlite:///{path}"))
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            log_ahead(engine)
+        engine.dispose()

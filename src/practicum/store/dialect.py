@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
@@ -22,6 +23,8 @@ DEFAULT_URL = "sqlite:///practicum.db"
 
 BUSY_SECONDS = 30
 """How long to wait for another process that writes to the same file."""
+BUSY_PAUSE = 0.01
+"""Seconds between two tries where SQLite itself does not wait."""
 
 DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error)
 """What a failing database raises, through SQLAlchemy or past it."""
@@ -108,8 +111,17 @@ def make_engine(url: URL) -> Engine:
 def log_ahead(engine: Engine) -> None:
     """Let readers go on while a turn is written (write-ahead log); the file remembers it."""
     connection = engine.raw_connection()
+    deadline = monotonic() + BUSY_SECONDS
     try:
-        connection.cursor().execute("PRAGMA journal_mode=WAL")
+        while True:
+            try:
+                connection.cursor().execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as problem:
+                # SQLite does not wait here, whatever its timeout: two that wait for each other to let go never would.
+                if problem.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > deadline:
+                    raise
+                sleep(BUSY_PAUSE)
     finally:
         connection.close()
 
