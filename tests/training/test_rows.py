@@ -9,7 +9,7 @@ import pytest
 from practicum.errors import TrainingError
 from practicum.training.config import TrainConfig, presets
 from practicum.training.factory import write_factory
-from practicum.training.preferences import read_pairs
+from practicum.training.preferences import hold_out, read_pairs
 from practicum.training.rows import encode_rows
 from tests.training.toys import toy_tokenizer
 
@@ -90,7 +90,30 @@ def test_pairs_of_unlike_length_are_left_out_and_the_difference_is_told(tmp_path
         read_pairs(written(tmp_path / "q.jsonl", pair("那" * 50, "嗯")), matched=True, ratio=1.5)
 
 
-@pytest.mark.parametrize("text", ["[]", '{"prompt": []}', '{"prompt": [], "chosen": 3, "rejected": []}', "{"])
+def test_pairs_are_held_out_by_profile_and_stay_where_they_are(tmp_path: Path) -> None:
+    rows = [pair("多久了呢？", "喝热水吧。") | {"profile": f"p{n // 3}", "session": f"s{n}"} for n in range(300)]
+    pairs = read_pairs(written(tmp_path / "p.jsonl", *rows), matched=True, ratio=1.5)
+    learnt, back = hold_out(pairs, 0.1)
+    assert back is not None
+    assert len(learnt.rows) + len(back.rows) == 300
+    assert not set(learnt.clients) & set(back.clients)
+    assert 3 <= len(set(back.clients)) <= 20
+    fewer = read_pairs(written(tmp_path / "q.jsonl", *rows[:150]), matched=True, ratio=1.5)
+    _, before = hold_out(fewer, 0.1)
+    assert before is not None
+    assert set(before.clients) == set(back.clients) & set(fewer.clients)
+
+
+def test_pairs_without_profiles_or_with_too_few_are_all_learnt_from(tmp_path: Path) -> None:
+    unnamed = read_pairs(written(tmp_path / "p.jsonl", *[pair("多久了呢？", "喝热水吧。")] * 50), matched=True, ratio=1.5)
+    assert hold_out(unnamed, 0.5) == (unnamed, None)
+    one = read_pairs(written(tmp_path / "q.jsonl", pair("Tell me.", "Drink!") | {"session": "s"}), matched=True, ratio=1.5)
+    assert [hold_out(one, share)[1] for share in (0, 0.5)] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", '{"prompt": []}', '{"prompt": [], "chosen": 3, "rejected": []}', '{"prompt": [], "chosen": [], "rejected": []}', "{"]
+)
 def test_what_is_no_pair_is_named_by_its_line(text: str, tmp_path: Path) -> None:
     (tmp_path / "p.jsonl").write_text(f"{json.dumps(pair('a', 'b'))}\n\n{text}\n", "utf-8")
     with pytest.raises(TrainingError, match="line 3"):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from practicum.training import cpu, trainer
 from practicum.training.config import TrainConfig
 from practicum.training.preferences import Pairs
 from practicum.training.rows import Rows, encode_rows
@@ -13,7 +14,7 @@ from practicum.training.trainer import CHECKPOINTS, Course, fine_tune, prefer
 from tests.training.tiny_models import tiny_model
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("trl")
+trl = pytest.importorskip("trl")
 
 QUESTIONS = ["我最近总是睡不着。", "I keep waking up at four.", "工作上的事停不下来。", "My boss never listens."]
 
@@ -104,6 +105,33 @@ def test_a_training_that_was_cut_goes_on_along_the_same_curve(base: Path, tmp_pa
     assert dict(again.course.held_out)[15] == pytest.approx(dict(whole.held_out)[15], rel=1e-4)
 
 
+@pytest.mark.parametrize(("precision", "near"), [("float32", 1e-4), ("bfloat16", 5e-3)])
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_the_loss_of_the_cpu_is_that_of_trl(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, precision: str, near: float
+) -> None:
+    tokenizer = tokenizer_of(base)
+    rows = splits(tokenizer, tmp_path)
+    wanted = {"method": method, "precision": precision, "batch": 2, "accumulate": 2, "epochs": 1, "rate": 1e-3}
+    ours = fine_tune(config(base, tmp_path / "ours", **wanted), str(base), tokenizer, *rows, lambda _: None).course
+    monkeypatch.setattr(cpu, "AT_ONCE", 7)
+    parts = fine_tune(config(base, tmp_path / "parts", **wanted), str(base), tokenizer, *rows, lambda _: None).course
+    monkeypatch.setattr(trainer, "make_cpu_trainer", lambda: trl.SFTTrainer)
+    theirs = fine_tune(config(base, tmp_path / "theirs", **wanted), str(base), tokenizer, *rows, lambda _: None).course
+    assert len(ours.losses) == 5
+    for course in (ours, parts):
+        assert dict(course.losses) == pytest.approx(dict(theirs.losses), rel=near)
+        assert dict(course.held_out) == pytest.approx(dict(theirs.held_out), rel=near)
+
+
+@pytest.mark.parametrize(("fast", "precision"), [(True, "bfloat16"), (False, "float32")])
+def test_a_cpu_computes_in_16_bits_where_it_has_the_units_for_it(fast: bool, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: fast)
+    assert trainer._precision("auto") == precision
+    assert trainer._precision("float32") == "float32"
+
+
 def test_a_training_stops_when_its_time_is_over(base: Path, tmp_path: Path) -> None:
     tokenizer = tokenizer_of(base)
     rows = splits(tokenizer, tmp_path)
@@ -128,9 +156,19 @@ def test_preferences_are_learnt(base: Path, tmp_path: Path) -> None:
         "chosen": [{"role": "assistant", "content": "先想到什么？"}],
         "rejected": [{"role": "assistant", "content": "多喝热水吧。"}],
     }
-    pairs = Pairs(rows=[row] * 8, read=8, longer_chosen=0, difference=0)
-    learnt = prefer(config(base, tmp_path / "out", method="dpo", epochs=4), str(base), tokenizer, pairs, None, lambda _: None)
+    pairs = Pairs(rows=[row] * 8, clients=[""] * 8, read=8, longer_chosen=0, difference=0)
+    dev = Pairs(
+        rows=[row | {"prompt": [{"role": "user", "content": "I cannot sleep."}]}] * 2,
+        clients=["b"] * 2,
+        read=8,
+        longer_chosen=0,
+        difference=0,
+    )
+    learnt = prefer(config(base, tmp_path / "out", method="dpo", epochs=4), str(base), tokenizer, pairs, dev, lambda _: None)
     losses = [loss for _, loss in learnt.course.losses]
+    held_out = [loss for _, loss in learnt.course.held_out]
+    assert held_out[0] == pytest.approx(0.693, abs=0.01)
+    assert held_out[-1] < 0.6
     assert losses[0] == pytest.approx(0.693, abs=0.01)
     assert losses[-1] < 0.5
     assert (learnt.folder / "adapter_model.safetensors").exists()

@@ -279,6 +279,7 @@ def _pairs_of(
             "rejected": [{"role": "assistant", "content": turn.candidates[loser].text}],
             "margin": shares[winner] - shares.get(loser, 0.0),
             "rater": names.get(choice.rater, choice.rater),
+            "profile": session.profile.id,
             "session": session.key,
             "turn": turn.turn,
         }

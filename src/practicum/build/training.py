@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from practicum.training import (
     DEV,
     IGNORED,
     TRAIN,
+    Learnt,
     Pairs,
     Rows,
     TrainConfig,
@@ -25,6 +26,8 @@ from practicum.training import (
     find_gguf,
     find_systems,
     fine_tune,
+    hold_out,
+    is_first_process,
     prefer,
     prepare_base,
     read_adapter,
@@ -35,8 +38,6 @@ from practicum.training import (
     write_lora,
     write_record,
 )
-
-NO_PAIRS = Pairs(rows=(), read=0, longer_chosen=0.0, difference=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +55,13 @@ class TrainingPlan:
     """A training that can begin: base and data are there, and every row fits."""
 
     config: TrainConfig
-    base: str
-    """What `from_pretrained` takes."""
-    tokenizer: Any
+    learn: Callable[[Watch], Learnt]
+    """The training itself, by one method or another."""
     train: Rows | None
     dev: Rows | None
     pairs: Pairs | None
+    dev_pairs: Pairs | None
+    """Pairs of other profiles; None: there are none."""
 
     @property
     def notes(self) -> list[str]:
@@ -70,10 +72,10 @@ class TrainingPlan:
         if self.train is not None and self.dev is None:
             found.append(f"there is no {DEV}: no loss on unseen profiles, and no early stop")
         if self.pairs is not None:
-            pairs = self.pairs
+            pairs, back = self.pairs, len(self.dev_pairs.rows) if self.dev_pairs else 0
             found.append(
-                f"{len(pairs.rows):,} of {pairs.read:,} pairs are used; the chosen reply is the longer one in {pairs.longer_chosen:.0%}, "
-                f"by {pairs.difference:+.0f} characters on average"
+                f"{len(pairs.rows):,} of {pairs.read:,} pairs are learnt from, {back:,} held out; the chosen reply is the longer one in "
+                f"{pairs.longer_chosen:.0%}, by {pairs.difference:+.0f} characters on average"
             )
         return found
 
@@ -105,11 +107,14 @@ def plan_training(config: TrainConfig) -> TrainingPlan:
     if config.method == "dpo":
         file = data / "preferences.jsonl" if data.is_dir() else data
         pairs = read_pairs(file, matched=config.dpo.length_matched, ratio=config.dpo.length_ratio)
-        return TrainingPlan(config=config, base=base, tokenizer=tokenizer, train=None, dev=None, pairs=pairs)
+        pairs, dev_pairs = hold_out(pairs, config.dpo.held_out)
+        learn = partial(prefer, config, base, tokenizer, pairs, dev_pairs)
+        return TrainingPlan(config=config, learn=learn, train=None, dev=None, pairs=pairs, dev_pairs=dev_pairs)
     train = encode_rows(tokenizer, data / TRAIN, config.context)
     there = (data / DEV).exists() and (data / DEV).stat().st_size > 1
     dev = encode_rows(tokenizer, data / DEV, config.context) if there else None
-    return TrainingPlan(config=config, base=base, tokenizer=tokenizer, train=train, dev=dev, pairs=None)
+    learn = partial(fine_tune, config, base, tokenizer, train, dev)
+    return TrainingPlan(config=config, learn=learn, train=train, dev=dev, pairs=None, dev_pairs=None)
 
 
 def load_tokenizer(base: str) -> tuple[str, Any]:
@@ -151,12 +156,9 @@ def hold_training(plan: TrainingPlan, watch: Watch) -> Trained:
     config, out = plan.config, Path(plan.config.out)
     _own(out, config)
     begun = time.monotonic()
-    if plan.train is None:
-        learnt = prefer(config, plan.base, plan.tokenizer, plan.pairs or NO_PAIRS, None, watch)
-    else:
-        learnt = fine_tune(config, plan.base, plan.tokenizer, plan.train, plan.dev, watch)
+    learnt = plan.learn(watch)
     record = describe(config, plan.train, plan.dev, learnt, seconds=time.monotonic() - begun)
-    if int(os.environ.get("RANK", "0")):
+    if not is_first_process():
         return Trained(out=out, record=record, bot=None)
     write_record(out, record)
     return Trained(out=out, record=record, bot=_serve(config, out, learnt.folder))
@@ -175,7 +177,7 @@ def _own(out: Path, config: TrainConfig) -> None:
             raise ConfigError(
                 f"out {out}: holds a training with another {', '.join(changed)}; give another --out, or what it was begun with"
             )
-    elif not int(os.environ.get("RANK", "0")):
+    elif is_first_process():
         out.mkdir(parents=True, exist_ok=True)
         note.write_bytes(orjson.dumps(wanted, option=orjson.OPT_INDENT_2))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +58,7 @@ def train(  # noqa: PLR0913 - one parameter an option
     Exits with 0 once trained, 1 if it failed, 2 if the command is wrong.
     """
     from practicum.build import hold_training, plan_training
+    from practicum.training import is_first_process
 
     if preset == "list":
         _print_presets()
@@ -74,12 +74,12 @@ def train(  # noqa: PLR0913 - one parameter an option
         print(f"llamafactory-cli train {write_factory(wanted, Path(wanted.out))}")
         return
     plan = plan_training(wanted)
-    alone = not int(os.environ.get("RANK", "0"))
-    if alone and not json:
+    first = is_first_process()
+    if first and not json:
         _print_plan(plan)
-    with _shown(json=json, alone=alone) as watch:
+    with _shown(json=json, first=first) as watch:
         trained = hold_training(plan, watch)
-    if alone:
+    if first:
         _print_outcome(trained, json=json)
 
 
@@ -125,11 +125,11 @@ def _print_plan(plan: TrainingPlan) -> None:
 
 
 @contextmanager
-def _shown(*, json: bool, alone: bool) -> Iterator[Watch]:
+def _shown(*, json: bool, first: bool) -> Iterator[Watch]:
     """Yield what shows a training: a bar on a terminal, a line an evaluation otherwise."""
     import sys
 
-    if not alone:
+    if not first:
         yield lambda _: None
         return
     if not sys.stderr.isatty() or json:

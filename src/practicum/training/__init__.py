@@ -5,7 +5,8 @@ from practicum.training.bases import find_gguf, merge_folder, prepare_base
 from practicum.training.config import TrainConfig, presets
 from practicum.training.factory import write_factory
 from practicum.training.masking import IGNORED, Encoded, encode
-from practicum.training.preferences import Pairs, read_pairs
+from practicum.training.preferences import Pairs, hold_out, read_pairs
+from practicum.training.processes import is_first_process
 from practicum.training.record import describe, find_systems, write_bot, write_record
 from practicum.training.rows import DEV, TRAIN, Rows, encode_rows, read_messages
 from practicum.training.trainer import Course, Learnt, Watch, fine_tune, prefer
@@ -30,6 +31,8 @@ __all__ = [
     "find_gguf",
     "find_systems",
     "fine_tune",
+    "hold_out",
+    "is_first_process",
     "merge",
     "merge_folder",
     "prefer",

@@ -35,6 +35,8 @@ class DpoConfig(Section):
     """Use only pairs whose replies are about equally long: else the model may learn no more than to be longer."""
     length_ratio: Annotated[float, Field(ge=1, le=100)] = 1.5
     """The longer reply of a matched pair has at most so many times the characters of the shorter."""
+    held_out: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    """Share of the profiles whose pairs are not learnt from: the loss on them is taken on the way; 0: none."""
 
 
 class TrainConfig(Section):
@@ -66,7 +68,7 @@ class TrainConfig(Section):
     decay: Share = 0.0
     """Weight decay."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """auto: bfloat16 on a GPU that has it, else float32."""
+    """auto: bfloat16 on a GPU or CPU that has units for it, else float32."""
     checkpointing: bool = False
     """Compute activations again instead of keeping them: less memory, a third slower."""
     evaluations: Count = 8

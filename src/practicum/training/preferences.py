@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -19,6 +20,8 @@ class Pairs:
 
     rows: Sequence[dict[str, Any]]
     """`prompt` (messages), `chosen` and `rejected` (a list of one message each): TRL's conversational form."""
+    clients: Sequence[str]
+    """Of each row its profile, or session where the file names none; "": neither."""
     read: int
     """Pairs in the file."""
     longer_chosen: float
@@ -41,19 +44,42 @@ def read_pairs(file: Path, *, matched: bool, ratio: float) -> Pairs:
     rows = list(_read(file))
     if not rows:
         raise TrainingError(f"{file}: no pair to learn from")
-    lengths = [(len(row["chosen"][0]["content"]), len(row["rejected"][0]["content"])) for row in rows]
+    lengths = [(len(row["chosen"][0]["content"]), len(row["rejected"][0]["content"])) for row, _ in rows]
     kept = [row for row, (a, b) in zip(rows, lengths, strict=True) if not matched or max(a, b) <= ratio * max(1, min(a, b))]
     if not kept:
         raise TrainingError(f"{file}: none of {len(rows):,} pairs has replies of about equal length; raise dpo.length_ratio")
     return Pairs(
-        rows=kept,
+        rows=[row for row, _ in kept],
+        clients=[client for _, client in kept],
         read=len(rows),
         longer_chosen=fmean(a > b for a, b in lengths),
         difference=fmean(a - b for a, b in lengths),
     )
 
 
-def _read(file: Path) -> Iterator[dict[str, Any]]:
+def hold_out(pairs: Pairs, share: float) -> tuple[Pairs, Pairs | None]:
+    """Return the pairs to learn from, and those of the profiles that are kept back; None where that would leave either with nothing.
+
+    A profile's side hangs on its name alone: more pairs move none of those that were there.
+
+    Args:
+        pairs: As read.
+        share: Of the profiles, about.
+    """
+    kept_back = [
+        bool(client) and int.from_bytes(blake2b(client.encode(), digest_size=8).digest()) < share * 2**64 for client in pairs.clients
+    ]
+    if not any(kept_back) or all(kept_back):
+        return pairs, None
+    return _where(pairs, [not back for back in kept_back]), _where(pairs, kept_back)
+
+
+def _where(pairs: Pairs, wanted: Sequence[bool]) -> Pairs:
+    kept = [index for index, yes in enumerate(wanted) if yes]
+    return replace(pairs, rows=[pairs.rows[index] for index in kept], clients=[pairs.clients[index] for index in kept])
+
+
+def _read(file: Path) -> Iterator[tuple[dict[str, Any], str]]:
     try:
         lines = file.read_bytes().splitlines()
     except OSError as problem:
@@ -63,7 +89,8 @@ def _read(file: Path) -> Iterator[dict[str, Any]]:
             continue
         try:
             row = orjson.loads(line)
-            yield {"prompt": _messages(row["prompt"]), "chosen": _messages(row["chosen"])[-1:], "rejected": _messages(row["rejected"])[-1:]}
+            pair = {"prompt": _messages(row["prompt"]), **{name: [_messages(row[name])[-1]] for name in ("chosen", "rejected")}}
+            yield pair, str(row.get("profile") or row.get("session") or "")
         except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
             raise TrainingError(f"{file}, line {number}: expected prompt, chosen and rejected, each a list of messages") from None
 

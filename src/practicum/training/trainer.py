@@ -11,7 +11,9 @@ from typing import Any
 
 from practicum.errors import TrainingError
 from practicum.training.config import TrainConfig
+from practicum.training.cpu import EAGER_CONTEXT, has_fast_bfloat16, make_cpu_trainer
 from practicum.training.preferences import Pairs
+from practicum.training.processes import processes
 from practicum.training.quiet import quiet
 from practicum.training.rows import Rows
 
@@ -84,7 +86,7 @@ def fine_tune(config: TrainConfig, base: str, tokenizer: Any, train: Rows, dev: 
         eval_packing=False,
         train_sampling_strategy="sequential",  # in the order of `Rows.arranged`
     )
-    trainer = SFTTrainer(
+    trainer = (SFTTrainer if _has_gpu() else make_cpu_trainer())(
         model=_load(config, base),
         args=arguments,
         train_dataset=Dataset.from_dict(train.arranged(config.batch * config.accumulate, config.seed).columns()),
@@ -123,10 +125,7 @@ def prefer(config: TrainConfig, base: str, tokenizer: Any, train: Pairs, dev: Pa
 
 def _arguments(config: TrainConfig, *, rows: int, evaluated: bool) -> dict[str, Any]:
     """Return what transformers' trainers are told in common."""
-    import os
-
-    devices = int(os.environ.get("WORLD_SIZE", "1"))
-    a_step = config.batch * config.accumulate * devices
+    a_step = config.batch * config.accumulate * processes()
     steps = min(config.steps or 1 << 30, max(1, math.ceil(rows / a_step * config.epochs)))
     every = max(1, steps // config.evaluations)
     precision = _precision(config.precision)
@@ -174,7 +173,9 @@ def _precision(wanted: str) -> str:
 
     if wanted != "auto":
         return wanted
-    return "bfloat16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "float32"
+    if torch.cuda.is_available():
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    return "bfloat16" if has_fast_bfloat16() else "float32"
 
 
 def _load(config: TrainConfig, base: str) -> Any:
@@ -183,13 +184,14 @@ def _load(config: TrainConfig, base: str) -> Any:
 
     from practicum.backends import free_cores
 
-    if not _has_gpu():
-        torch.set_num_threads(free_cores())
     options: dict[str, Any] = {"dtype": torch.float32}
     if config.method == "qlora":
         options = _four_bits()
     elif config.method in ("lora", "dpo") and _precision(config.precision) == "bfloat16":
         options = {"dtype": torch.bfloat16}  # the frozen weights; the adapter itself stays in 32 bits
+    if not _has_gpu():
+        torch.set_num_threads(free_cores())
+        options["attn_implementation"] = "eager" if config.context <= EAGER_CONTEXT else "sdpa"
     try:
         return AutoModelForCausalLM.from_pretrained(base, **options)
     except (OSError, ValueError, KeyError, ImportError) as problem:
