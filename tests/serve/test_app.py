@@ -294,6 +294,14 @@ async def test_the_banner_can_be_switched_off_but_the_header_stays() -> None:
         assert answer.json["choices"][0]["message"]["content"] == "听起来这段日子很不容易。"
 
 
+async def test_a_banner_that_is_neither_on_nor_off_is_refused() -> None:
+    assert (await call(app_of(Scripted()), ask("我想死"), headers={"x-practicum-banner": "ON"})).status == 200
+    answer = await call(app_of(Scripted()), ask("我想死"), headers={"x-practicum-banner": "no"})
+    assert answer.status == 400
+    assert answer.json["error"]["param"] == "X-Practicum-Banner"
+    assert "'no'; expected on or off" in answer.json["error"]["message"]
+
+
 async def test_only_what_was_said_since_the_last_reply_is_looked_at() -> None:
     app = app_of(Scripted())
     body = ask("我想死")

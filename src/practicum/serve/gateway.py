@@ -132,7 +132,7 @@ class Gateway:
         question = read_question(await caller.read(most), self.config.bounds)
         service = self.find(question.model, trace.key)
         trace.model = service.name
-        asked, banner = self._prepare(question, service, trace, banner_on=headers.get(b"x-practicum-banner", b"").strip().lower() != b"off")
+        asked, banner = self._prepare(question, service, trace, banner_on=_wants_banner(headers))
         envelope = Envelope(
             id=f"chatcmpl-{trace.id}",
             created=int(self.clock()),
@@ -195,6 +195,14 @@ def _scope(name: str) -> Scope:
 
 def _language(question: Question) -> Language:
     return guess_language("\n".join(message.content for message in question.messages if message.role == "user")[-HEARD:])
+
+
+def _wants_banner(headers: Mapping[bytes, bytes]) -> bool:
+    """Tell whether the caller wants the crisis lines: yes, unless a header says otherwise."""
+    said = headers.get(b"x-practicum-banner", b"on").decode("latin-1").lower()
+    if said not in ("on", "off"):
+        raise Refusal(400, f"the header X-Practicum-Banner is {said[:40]!r}; expected on or off", param="X-Practicum-Banner")
+    return said == "on"
 
 
 def _refuse_by_head(headers: Mapping[bytes, bytes], most: int) -> None:
