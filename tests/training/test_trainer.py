@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -116,12 +117,23 @@ def test_the_loss_of_the_cpu_is_that_of_trl(
     ours = fine_tune(config(base, tmp_path / "ours", **wanted), str(base), tokenizer, *rows, lambda _: None).course
     monkeypatch.setattr(cpu, "AT_ONCE", 7)
     parts = fine_tune(config(base, tmp_path / "parts", **wanted), str(base), tokenizer, *rows, lambda _: None).course
-    monkeypatch.setattr(trainer, "make_cpu_trainer", lambda: trl.SFTTrainer)
+    monkeypatch.setattr(trainer, "_trainer_for", lambda _: trl.SFTTrainer)
     theirs = fine_tune(config(base, tmp_path / "theirs", **wanted), str(base), tokenizer, *rows, lambda _: None).course
     assert len(ours.losses) == 5
     for course in (ours, parts):
         assert dict(course.losses) == pytest.approx(dict(theirs.losses), rel=near)
         assert dict(course.held_out) == pytest.approx(dict(theirs.held_out), rel=near)
+
+
+def test_several_processes_and_models_with_other_heads_have_the_trainer_of_trl(monkeypatch: pytest.MonkeyPatch) -> None:
+    def kind(name: str) -> SimpleNamespace:
+        return SimpleNamespace(config=SimpleNamespace(model_type=name))
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert trainer._trainer_for(kind("qwen2")) is not trl.SFTTrainer
+    assert trainer._trainer_for(kind("gemma2")) is trl.SFTTrainer
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert trainer._trainer_for(kind("qwen2")) is trl.SFTTrainer
 
 
 @pytest.mark.parametrize(("fast", "precision"), [(True, "bfloat16"), (False, "float32")])

@@ -8,6 +8,8 @@ from practicum.training.masking import IGNORED
 
 AT_ONCE = 256
 """Positions whose logits exist at a time: all of them, in 32 bits and with their gradient, would be gigabytes."""
+PLAIN_HEADS = ("llama", "qwen2")
+"""Kinds of model whose logits are what the output layer gives, neither scaled nor capped."""
 EAGER_CONTEXT = 1024
 """Up to so many tokens plain matrix products are faster than torch's fused attention; their memory grows with the square."""
 

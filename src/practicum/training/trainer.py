@@ -11,7 +11,7 @@ from typing import Any
 
 from practicum.errors import TrainingError
 from practicum.training.config import TrainConfig
-from practicum.training.cpu import EAGER_CONTEXT, has_fast_bfloat16, make_cpu_trainer
+from practicum.training.cpu import EAGER_CONTEXT, PLAIN_HEADS, has_fast_bfloat16, make_cpu_trainer
 from practicum.training.preferences import Pairs
 from practicum.training.processes import processes
 from practicum.training.quiet import quiet
@@ -76,9 +76,10 @@ def fine_tune(config: TrainConfig, base: str, tokenizer: Any, train: Rows, dev: 
         TrainingError: The base cannot be loaded, or memory does not suffice; the message says what to change.
     """
     from datasets import Dataset
-    from trl import SFTConfig, SFTTrainer
+    from trl import SFTConfig
 
     course = Course()
+    model = _load(config, base)
     arguments = SFTConfig(
         **_arguments(config, rows=len(train.windows), evaluated=dev is not None),
         max_length=None,  # cut at turn borders already: nothing may be cut again
@@ -86,8 +87,8 @@ def fine_tune(config: TrainConfig, base: str, tokenizer: Any, train: Rows, dev: 
         eval_packing=False,
         train_sampling_strategy="sequential",  # in the order of `Rows.arranged`
     )
-    trainer = (SFTTrainer if _has_gpu() else make_cpu_trainer())(
-        model=_load(config, base),
+    trainer = _trainer_for(model)(
+        model=model,
         args=arguments,
         train_dataset=Dataset.from_dict(train.arranged(config.batch * config.accumulate, config.seed).columns()),
         eval_dataset=None if dev is None else Dataset.from_dict(dev.columns()),
@@ -160,6 +161,14 @@ def _arguments(config: TrainConfig, *, rows: int, evaluated: bool) -> dict[str, 
         "report_to": "none",
         "disable_tqdm": True,
     }
+
+
+def _trainer_for(model: Any) -> Any:
+    """Return the class of trainer: TRL's own, but where ours is known to compute the same."""
+    from trl import SFTTrainer
+
+    ours = not _has_gpu() and processes() == 1 and model.config.model_type in PLAIN_HEADS
+    return make_cpu_trainer() if ours else SFTTrainer
 
 
 def _has_gpu() -> bool:
