@@ -19,7 +19,7 @@ from practicum.dataset import example_dialogues
 
 KEPT = Path(__file__).with_name("circle.md")
 BASE, SUPERVISOR = "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b"
-PREFIXES, TURNS, SIMULATED = 12, 3, 4
+PREFIXES, TURNS, SIMULATED = 12, 3, 8
 BASE_BOT = """\
 name = "base"
 languages = ["zh"]
