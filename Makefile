@@ -15,7 +15,7 @@ empty :=
 STATISTICS := $(subst $(empty) $(empty),$(comma),$(foreach module,table identification luce sandwich bootstrap rating covariates elo \
 	counting ranking judge_card combine orders verdict,*/practicum/arena/$(module).py))
 
-.PHONY: demo test lint bench e2e circle requirements clean
+.PHONY: demo test lint bench e2e circle factory requirements clean
 
 demo: $(INSTALLED)
 	@$(BIN)/practicum demo $(ARGS)
@@ -45,6 +45,14 @@ e2e: $(HF)
 # Simulate, curate, train, serve, arena, once around: up to an hour on two cores; its output is kept in benchmarks/.
 circle: $(HF)
 	$(BIN)/python -m benchmarks.circle $(ARGS)
+
+# LLaMA-Factory reads our export, in an environment of its own: 2 GB. Its torchvision and torchaudio do not fit a CPU build, and are not needed.
+factory: $(HF)
+	$(PYTHON) -m venv build/factory
+	build/factory/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH) llamafactory==0.9.5
+	build/factory/bin/python -m pip uninstall --quiet --yes torchvision torchaudio
+	touch "$$(build/factory/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torchaudio.py"
+	$(BIN)/python -m benchmarks.factory_load build/factory/bin/python
 
 $(INSTALLED): requirements.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo 'make: $(PYTHON) was not found; on Debian: apt-get install python3 python3-venv'; exit 1; }
