@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from practicum.core import derive_seed, digest_of, text_digest
+from practicum.core import derive_seed, digest_of, fixed_draw, text_digest
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
@@ -83,3 +83,12 @@ def test_seeds_use_the_whole_range() -> None:
     assert len(set(seeds)) == 1000
     assert max(seeds) >= 2**30
     assert abs(sum(seeds) / 1000 / 2**31 - 0.5) < 0.05
+
+
+def test_a_fixed_draw_is_even_and_the_same_everywhere() -> None:
+    assert fixed_draw("小立", "a") == fixed_draw("小立", "a") == 0.5106556086255213
+    drawn = [fixed_draw(f"p{number}", "a") for number in range(2000)]
+    assert 0.45 < sum(drawn) / 2000 < 0.55
+    assert 0 <= min(drawn) < 0.01
+    assert 0.99 < max(drawn) < 1
+    assert fixed_draw("小立", "b") != fixed_draw("小立", "a")

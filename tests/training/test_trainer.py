@@ -139,7 +139,7 @@ def test_several_processes_and_models_with_other_heads_have_the_trainer_of_trl(m
 @pytest.mark.parametrize(("fast", "precision"), [(True, "bfloat16"), (False, "float32")])
 def test_a_cpu_computes_in_16_bits_where_it_has_the_units_for_it(fast: bool, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: fast)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": fast})
     assert trainer._precision("auto") == precision
     assert trainer._precision("float32") == "float32"
 

@@ -1,7 +1,7 @@
 """What a session is: pure data and pure functions, no input or output, nothing to await."""
 
 from practicum.core.choice import Ballot, Candidate, Choice, Outcome, Verdict
-from practicum.core.keys import derive_seed, digest_of, text_digest
+from practicum.core.keys import derive_seed, digest_of, fixed_draw, text_digest
 from practicum.core.participant import Form, Participant, PromptRef, Sampling, Speaker
 from practicum.core.profile import LANGUAGES, Language, Profile, Source, Split, guess_language
 from practicum.core.session import Ending, EndingPolicy, Session, SessionView, session_key
@@ -37,6 +37,7 @@ __all__ = [
     "as_transcript",
     "derive_seed",
     "digest_of",
+    "fixed_draw",
     "guess_language",
     "session_key",
     "text_digest",

@@ -24,6 +24,11 @@ def text_digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:16]
 
 
+def fixed_draw(name: str, salt: str) -> float:
+    """Return a number from 0 up to 1 that hangs on a name and a salt alone: who is drawn stays so, whoever else there is."""
+    return int.from_bytes(blake2b(f"{salt}\x1f{name}".encode(), digest_size=8).digest(), "big") / 2**64
+
+
 def derive_seed(run_seed: int, session: str, turn: int, purpose: str, attempt: int = 0) -> int:
     """Return the seed of one model call: the same five facts give the same seed, in any process, in any order.
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
 
-from practicum.core import Split
+from practicum.core import Split, fixed_draw
 from practicum.dataset.curate_config import SplitConfig
 
 STRICTEST: Sequence[Split] = ("test", "dev", "train")
@@ -17,8 +16,7 @@ def place(group: str, config: SplitConfig) -> Split:
 
     A larger share moves clients out of train only, never back.
     """
-    word = blake2b(f"{config.salt}\x1f{group}".encode(), digest_size=8).digest()
-    drawn = int.from_bytes(word, "big") / 2**64
+    drawn = fixed_draw(group, config.salt)
     if drawn < config.test:
         return "test"
     # From the other end, so that a change of one share does not move clients between the other two.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import orjson
 
+from practicum.core import fixed_draw
 from practicum.errors import TrainingError
 
 
@@ -66,9 +66,7 @@ def hold_out(pairs: Pairs, share: float) -> tuple[Pairs, Pairs | None]:
         pairs: As read.
         share: Of the profiles, about.
     """
-    kept_back = [
-        bool(client) and int.from_bytes(blake2b(client.encode(), digest_size=8).digest()) < share * 2**64 for client in pairs.clients
-    ]
+    kept_back = [bool(client) and fixed_draw(client, "dpo") < share for client in pairs.clients]
     if not any(kept_back) or all(kept_back):
         return pairs, None
     return _where(pairs, [not back for back in kept_back]), _where(pairs, kept_back)

@@ -79,7 +79,6 @@ def fine_tune(config: TrainConfig, base: str, tokenizer: Any, train: Rows, dev: 
     from trl import SFTConfig
 
     course = Course()
-    model = _load(config, base)
     arguments = SFTConfig(
         **_arguments(config, rows=len(train.windows), evaluated=dev is not None),
         max_length=None,  # cut at turn borders already: nothing may be cut again
@@ -87,6 +86,7 @@ def fine_tune(config: TrainConfig, base: str, tokenizer: Any, train: Rows, dev: 
         eval_packing=False,
         train_sampling_strategy="sequential",  # in the order of `Rows.arranged`
     )
+    model = _load(config, base)  # after the arguments: ZeRO-3 learns from them how weights are to be loaded
     trainer = _trainer_for(model)(
         model=model,
         args=arguments,
