@@ -90,7 +90,7 @@ def fine_tune(config: TrainConfig, base: str, tokenizer: Any, train: Rows, dev: 
     trainer = _trainer_for(model)(
         model=model,
         args=arguments,
-        train_dataset=Dataset.from_dict(train.arranged(config.batch * config.accumulate, config.seed).columns()),
+        train_dataset=Dataset.from_dict(train.arranged(_rows_a_step(config), config.seed).columns()),
         eval_dataset=None if dev is None else Dataset.from_dict(dev.columns()),
         processing_class=tokenizer,
         peft_config=_lora(config),
@@ -124,10 +124,13 @@ def prefer(config: TrainConfig, base: str, tokenizer: Any, train: Pairs, dev: Pa
     return _run(config, trainer, tokenizer, course)
 
 
+def _rows_a_step(config: TrainConfig) -> int:
+    return config.batch * config.accumulate * processes()
+
+
 def _arguments(config: TrainConfig, *, rows: int, evaluated: bool) -> dict[str, Any]:
     """Return what transformers' trainers are told in common."""
-    a_step = config.batch * config.accumulate * processes()
-    steps = min(config.steps or 1 << 30, max(1, math.ceil(rows / a_step * config.epochs)))
+    steps = min(config.steps or 1 << 30, max(1, math.ceil(rows / _rows_a_step(config) * config.epochs)))
     every = max(1, steps // config.evaluations)
     precision = _precision(config.precision)
     return {
