@@ -36,6 +36,7 @@ def _row(what: str, record: Path | None, bench: Bench) -> Row:
     curve: Sequence[float] = [entry["loss"] for entry in found["held_out_loss"]]
     fall = 1 - min(curve) / curve[0]
     ours = f"{fall:.0%} ({curve[0]:.3f} → {min(curve):.3f}, {60 * found['hours']:.0f} min with loading and evaluation)"
+    found["config"] = {name: value for name, value in found["config"].items() if name not in ("data", "out")}  # folders of this machine
     detail = {name: found[name] for name in ("config", "rows", "held_out_loss", "stopped", "hours", "versions", "hardware")}
     return Row(figure=26, measure=measure, reach="≥ 15 %", ours=ours, verdict=bench.verdict(fall >= REACH), detail=detail)
 
