@@ -261,6 +261,7 @@ def test_a_winner_is_paired_with_each_loser_in_what_was_heard_till_then(tmp_path
             "rejected": [{"role": "assistant", "content": "建议你早点睡。"}],
             "margin": 1.0,
             "rater": "督导甲",
+            "profile": "anna",
             "session": "a0",
             "turn": 3,
         }
