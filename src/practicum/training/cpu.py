@@ -25,7 +25,7 @@ def has_fast_bfloat16() -> bool:
 def make_cpu_trainer() -> Any:
     """Return TRL's trainer with a loss that suits a CPU; its class derives from TRL's, and so is made where that is loaded.
 
-    TRL's own computes logits in tiles, by a kernel for GPUs; what stands in for it elsewhere took two thirds of a step.
+    TRL's own computes logits in tiles, by a kernel for GPUs; what stands in for it elsewhere took three fifths of a step.
     """
     import torch
     from peft.helpers import disable_input_dtype_casting
