@@ -2,7 +2,7 @@
 
 Opt-in: it has an environment of its own (it cannot share one with today's TRL), 2 GB of packages. Its own parser reads the configuration,
 its own loader the dialogues: none may be missing, and for every one its token ids and labels are compared with ours. Then it trains a tiny
-random model for two steps by the very file. What was found goes to `factory_load.md`.
+random model for two steps by the very file. What was found goes to `factory_load.md`; whatever does not hold makes the command fail.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ BASE = "qwen2.5-coder-0.5b"
 CONTEXT = 4096
 Row = tuple[list[int], list[int]]
 """Token ids and labels of one dialogue."""
+Found = tuple[str, bool]
+"""What was found, in a line, and whether it is as it should be."""
 
 
-def check_export(factory: Path, folder: Path) -> Iterator[str]:
+def check_export(factory: Path, folder: Path) -> Iterator[Found]:
     """Yield what was found, line by line.
 
     Args:
@@ -43,26 +45,29 @@ def check_export(factory: Path, folder: Path) -> Iterator[str]:
     _, tokenizer = load_tokenizer(BASE)
     config = TrainConfig(data=str(data), base=base, out=str(folder / "out"), context=CONTEXT, precision="float32")
     found = json.loads(_run([str(factory), str(Path(__file__)), "child", str(write_factory(config, folder))]).splitlines()[-1])
-    yield f"LLaMA-Factory {found['version']}, tokenizer of {BASE}"
+    yield f"LLaMA-Factory {found['version']}, tokenizer of {BASE}", set(found["rows"]) == {"train", "dev"}
     for split, rows in found["rows"].items():
         ours: list[Row] = [
             (w.encoded.input_ids, w.encoded.labels) for w in encode_rows(tokenizer, data / f"messages-{split}.jsonl", CONTEXT).windows
         ]
-        yield from _compare(split, ours, [(ids, labels) for ids, labels in rows])
-    yield from _train(factory, config, folder)
+        yield _compare(split, ours, [(ids, labels) for ids, labels in rows])
+    yield _train(factory, config, folder)
 
 
-def _compare(split: str, ours: Sequence[Row], theirs: Sequence[Row]) -> Iterator[str]:
-    same = sum(a[0] == b[0] for a, b in zip(ours, theirs, strict=False))
+def _compare(split: str, ours: Sequence[Row], theirs: Sequence[Row]) -> Found:
+    both = list(zip(ours, theirs, strict=False))
+    same = sum(a[0] == b[0] for a, b in both)
     # Theirs puts the line break after an end of turn into the loss or not, ours never does: the words must agree.
-    learnt = sum(
-        {i for i, label in enumerate(a[1]) if label >= 0} <= {i for i, label in enumerate(b[1]) if label >= 0}
-        for a, b in zip(ours, theirs, strict=False)
-    )
-    yield f"{split}: {len(ours)} dialogues written, {len(theirs)} read; token ids equal in {same}; all we learn from is learnt in {learnt}"
+    learnt = sum(_learnt(a) <= _learnt(b) for a, b in both)
+    line = f"{split}: {len(ours)} dialogues written, {len(theirs)} read; token ids equal in {same}; all we learn from is learnt in {learnt}"
+    return line, len(ours) == len(theirs) == same == learnt
 
 
-def _train(factory: Path, config: Any, folder: Path) -> Iterator[str]:
+def _learnt(row: Row) -> set[int]:
+    return {index for index, label in enumerate(row[1]) if label >= 0}
+
+
+def _train(factory: Path, config: Any, folder: Path) -> Found:
     from practicum.training import write_factory
     from tests.training.tiny_models import tiny_model
 
@@ -74,7 +79,7 @@ def _train(factory: Path, config: Any, folder: Path) -> Iterator[str]:
     path = write_factory(config.model_copy(update={"base": str(tiny), "out": str(out)}), folder / "tiny")
     said = _run([str(factory), "-m", "llamafactory.cli", "train", str(path), "max_steps=2", "use_cpu=true"])
     made = (out / "adapter_model.safetensors").exists()
-    yield f"two steps on a tiny random model: {'an adapter' if made else f'no adapter: {said[-300:]}'}"
+    return f"two steps on a tiny random model: {'an adapter' if made else f'no adapter: {said[-300:]}'}", made
 
 
 def _run(command: list[str]) -> str:
@@ -112,14 +117,17 @@ def main() -> None:
     if options.what == "child":
         print(json.dumps(read_there(options.file)))
         return
-    lines = []
+    lines, sound = [], True
     with tempfile.TemporaryDirectory() as folder:
-        for line in check_export(Path(options.what), Path(folder)):
-            print(line, flush=True)
+        for line, holds in check_export(Path(options.what), Path(folder)):
+            print(line if holds else f"WRONG: {line}", flush=True)
             lines.append(f"- {line}")
+            sound &= holds
     RECORD.write_text(
         "\n".join(["# What LLaMA-Factory reads", "", "Made by `make factory`; see `benchmarks/factory_load.py`.", "", *lines, ""]), "utf-8"
     )
+    if not sound:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -125,6 +125,23 @@ def test_the_loss_of_the_cpu_is_that_of_trl(
         assert dict(course.held_out) == pytest.approx(dict(theirs.held_out), rel=near)
 
 
+def test_activations_that_are_computed_again_change_no_loss(base: Path, tmp_path: Path) -> None:
+    tokenizer = tokenizer_of(base)
+    rows = splits(tokenizer, tmp_path)
+    kept, again = (
+        fine_tune(
+            config(base, tmp_path / str(way), precision="bfloat16", epochs=1, checkpointing=way),
+            str(base),
+            tokenizer,
+            *rows,
+            lambda _: None,
+        ).course
+        for way in (False, True)
+    )
+    assert dict(again.losses) == pytest.approx(dict(kept.losses), rel=1e-4)
+    assert dict(again.held_out) == pytest.approx(dict(kept.held_out), rel=1e-4)
+
+
 def test_several_processes_and_models_with_other_heads_have_the_trainer_of_trl(monkeypatch: pytest.MonkeyPatch) -> None:
     def kind(name: str) -> SimpleNamespace:
         return SimpleNamespace(config=SimpleNamespace(model_type=name))

@@ -129,10 +129,11 @@ class Gateway:
             self.keys.spend(trace.key)
         most = self.config.bounds.body
         _refuse_by_head(headers, most)
+        banner_on = _wants_banner(headers)
         question = read_question(await caller.read(most), self.config.bounds)
         service = self.find(question.model, trace.key)
         trace.model = service.name
-        asked, banner = self._prepare(question, service, trace, banner_on=_wants_banner(headers))
+        asked, banner = self._prepare(question, service, trace, banner_on=banner_on)
         envelope = Envelope(
             id=f"chatcmpl-{trace.id}",
             created=int(self.clock()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -73,8 +74,7 @@ def hold_out(pairs: Pairs, share: float) -> tuple[Pairs, Pairs | None]:
 
 
 def _where(pairs: Pairs, wanted: Sequence[bool]) -> Pairs:
-    kept = [index for index, yes in enumerate(wanted) if yes]
-    return replace(pairs, rows=[pairs.rows[index] for index in kept], clients=[pairs.clients[index] for index in kept])
+    return replace(pairs, rows=list(compress(pairs.rows, wanted)), clients=list(compress(pairs.clients, wanted)))
 
 
 def _read(file: Path) -> Iterator[tuple[dict[str, Any], str]]:
